@@ -1,0 +1,257 @@
+//! The rule language: what a user writes in `rules/<stack>.yaml`.
+//!
+//! Field names and defaults are those of AWS Well-Architected REL11-BP03, so that document's rules load as written, plus
+//! `target`. What a kind of rule defines itself (its target selector, `parameters`, `signal`) stays a JSON value here
+//! and is checked against the kind's own schema.
+
+use crate::duration::Seconds;
+use crate::name::{RuleName, StackName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// One rule file: the healing rules of one stack.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleFile {
+    /// The stack that these rules become. Unique in the project.
+    pub stack: StackName,
+    /// What rules take where they say nothing themselves.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// The rules.
+    #[schemars(length(min = 1))]
+    pub rules: Vec<Rule>,
+}
+
+/// Values for every rule of the file that does not set them itself.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// What a rule may do.
+    pub mode: Option<Mode>,
+    /// The span in which `max_attempts` counts.
+    pub window: Option<Seconds>,
+    /// How long a resource must stay healthy until its attempts start again.
+    pub stable_for: Option<Seconds>,
+    /// How many healings of one rule at once, and in an hour.
+    pub budget: Option<Budget>,
+    /// What is reported to the notifications topic.
+    pub notify: Option<Notify>,
+    /// An alarm that stops healing while it is in ALARM.
+    pub suppress_while: Option<String>,
+}
+
+/// One healing rule.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The rule's name, unique in its stack.
+    pub name: RuleName,
+    /// The layer of the architecture that is healed.
+    pub layer: Layer,
+    /// The failure that starts the healing, one of the layer's conditions.
+    pub trigger_condition: String,
+    /// What the healing does about it.
+    pub action: Action,
+    /// What is healed: one target type with its selector, for instance `instances: {tag: {app: checkout}}`.
+    #[schemars(length(min = 1, max = 1))]
+    pub target: Map<String, Value>,
+    /// Parameters of this kind of rule.
+    #[serde(default)]
+    pub parameters: Map<String, Value>,
+    /// How long a resource is left alone after a healing has ended.
+    pub cooldown_period: Option<Seconds>,
+    /// How often a resource is healed within `window` before a human is called.
+    #[schemars(range(min = 1, max = 100))]
+    pub max_attempts: Option<u32>,
+    /// Whether the rule is on. A rule that is off keeps its resources, with their actions disabled.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The span in which `max_attempts` counts. Default 24h.
+    pub window: Option<Seconds>,
+    /// How long a resource must stay healthy until its attempts start again. Default: 1h or three times the cooldown, whichever is longer.
+    pub stable_for: Option<Seconds>,
+    /// How many healings of this rule at once, and in an hour.
+    pub budget: Option<Budget>,
+    /// What the rule may do. Default: enforce.
+    pub mode: Option<Mode>,
+    /// A rule of this stack that takes over when the attempts are spent.
+    pub escalate_to: Option<RuleName>,
+    /// The name of an alarm that stops this rule's healing while it is in ALARM, for instance the alarm of a dependency.
+    #[schemars(length(min = 1, max = 255))]
+    pub suppress_while: Option<String>,
+    /// Overrides of the signal's threshold and datapoints, as this kind of rule allows them.
+    #[serde(default)]
+    pub signal: Map<String, Value>,
+    /// What is reported to the notifications topic. Default: all.
+    pub notify: Option<Notify>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A layer of the architecture, as REL11-BP03 divides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Layer {
+    /// Instances, groups of instances, volumes.
+    Infrastructure,
+    /// Container services, functions, databases.
+    Platform,
+    /// Processes on hosts.
+    Application,
+    /// Data: databases' content, caches, backups.
+    Data,
+    /// Paths: DNS, zones, gateways, load balancers.
+    Network,
+}
+
+/// What a healing does, as REL11-BP03 names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Action {
+    /// Start it again.
+    Restart,
+    /// Put another in its place.
+    Replace,
+    /// Change its size or number.
+    Scale,
+    /// Go back to what worked.
+    Rollback,
+    /// Mend it in place.
+    Repair,
+    /// Move to the standby.
+    Failover,
+}
+
+/// What a rule may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Mode {
+    /// Detect and heal.
+    #[default]
+    Enforce,
+    /// Detect and report, act on nothing: the way to adopt a rule.
+    Observe,
+    /// Neither: the alarms stay, their actions are disabled.
+    Off,
+}
+
+/// What is reported to the notifications topic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Notify {
+    /// Failures and recoveries.
+    #[default]
+    All,
+    /// Failures only.
+    Failures,
+    /// Nothing.
+    None,
+}
+
+/// Bounds on how much is healed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct Budget {
+    /// Healings at the same time.
+    #[schemars(range(min = 1, max = 100))]
+    pub concurrent: u32,
+    /// Healings started in one hour.
+    #[schemars(range(min = 1, max = 1000))]
+    pub per_hour: u32,
+}
+
+impl Default for Budget {
+    /// One at a time and six an hour: enough for single failures, too little to make an outage.
+    fn default() -> Self {
+        Self { concurrent: 1, per_hour: 6 }
+    }
+}
+
+/// Default `window` in seconds: attempts count within a day.
+pub const DEFAULT_WINDOW: u64 = 24 * 3600;
+/// Least default of `stable_for` in seconds.
+pub const LEAST_STABLE_FOR: u64 = 3600;
+
+/// The default of `stable_for` in seconds for a cooldown in seconds: one hour, or three cooldowns.
+#[must_use]
+pub fn default_stable_for(cooldown: u64) -> u64 {
+    LEAST_STABLE_FOR.max(cooldown.saturating_mul(3))
+}
+
+/// The lease in seconds that a healing takes for a worst case in seconds: 20 % more, rounded up, at least a minute.
+#[must_use]
+pub fn lease_seconds(worst_case: u64) -> u64 {
+    (worst_case.saturating_mul(6).div_ceil(5)).max(60)
+}
+
+macro_rules! display_as_serialised {
+    ($type:ident { $($variant:ident => $text:literal),* $(,)? }) => {
+        impl $type {
+            /// The word for this value in rule files.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+display_as_serialised!(Layer {
+    Infrastructure => "infrastructure", Platform => "platform", Application => "application", Data => "data", Network => "network",
+});
+display_as_serialised!(Action {
+    Restart => "restart", Replace => "replace", Scale => "scale", Rollback => "rollback", Repair => "repair", Failover => "failover",
+});
+display_as_serialised!(Mode { Enforce => "enforce", Observe => "observe", Off => "off" });
+display_as_serialised!(Notify { All => "all", Failures => "failures", None => "none" });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_rule_files() {
+        for layer in [Layer::Infrastructure, Layer::Platform, Layer::Application, Layer::Data, Layer::Network] {
+            assert_eq!(serde_json::to_value(layer).unwrap(), layer.as_str());
+        }
+        for mode in [Mode::Enforce, Mode::Observe, Mode::Off] {
+            assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
+        }
+    }
+
+    #[test]
+    fn a_rule_of_the_source_document_loads_as_written() {
+        let rule: Rule = serde_json::from_value(serde_json::json!({
+            "name": "ec2-instance-healing", "layer": "infrastructure",
+            "trigger_condition": "instance_status_check_failed", "action": "replace",
+            "parameters": {"health_check_grace_period": 300, "replacement_strategy": "immediate", "preserve_eip": true},
+            "cooldown_period": 600, "max_attempts": 3, "enabled": true,
+            "target": {"instances": {"tag": {"app": "checkout"}}},
+        }))
+        .unwrap();
+        assert_eq!(rule.cooldown_period.map(Seconds::get), Some(600));
+        assert_eq!(rule.max_attempts, Some(3));
+    }
+
+    #[test]
+    fn timing_defaults() {
+        assert_eq!(default_stable_for(300), 3600);
+        assert_eq!(default_stable_for(1800), 5400);
+        assert_eq!(lease_seconds(5570), 6684);
+        assert_eq!(lease_seconds(1), 60);
+    }
+}
