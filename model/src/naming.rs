@@ -75,6 +75,12 @@ impl Names {
     pub fn core(&self, resource: &str) -> String {
         format!("{}--core--{resource}", self.prefix)
     }
+
+    /// A role of the core stack, under the IAM path `/<prefix>/`.
+    #[must_use]
+    pub fn core_role(&self, role: &str) -> String {
+        shorten(&format!("{}--core--{role}--{}", self.prefix, self.region), MAX_ROLE_NAME)
+    }
 }
 
 /// Shortens `name` to `limit` characters, keeping its head and ending in a hash of the whole, so that two long names

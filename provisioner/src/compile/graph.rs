@@ -1,0 +1,136 @@
+//! The step graph of a runbook: no step dangles, none is out of reach, none loops, and no change goes unverified.
+
+use super::runbook::Step;
+use crate::diagnostics::{Problem, Source};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// What is wrong with the graph.
+pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
+    let at = |step: &Step, message: String| Problem::error(message).at(source, step.span);
+    let mut found = Vec::new();
+    let mut names = HashSet::new();
+    for step in steps {
+        if !names.insert(step.name.as_str()) {
+            found.push(at(step, format!("two steps are named `{}`", step.name)));
+        }
+    }
+    for step in steps {
+        for target in edges(step).filter(|target| !names.contains(target)) {
+            found.push(at(step, format!("step `{}` goes on to `{target}`, which does not exist", step.name)));
+        }
+        if step.next.is_empty() && !step.is_end {
+            found.push(
+                at(step, format!("step `{}` says neither `nextStep` nor `isEnd`", step.name))
+                    .help("say where it goes on, so that a step inserted below changes nothing"),
+            );
+        }
+    }
+    if !found.is_empty() {
+        return found;
+    }
+    let graph = Graph::new(steps);
+    if let Some(step) = graph.cycle() {
+        return vec![at(step, format!("step `{}` leads back to itself: the runbook might never end", step.name))];
+    }
+    let reached = graph.reachable();
+    found.extend(
+        steps
+            .iter()
+            .filter(|step| !reached.contains(step.name.as_str()))
+            .map(|step| at(step, format!("step `{}` cannot be reached", step.name))),
+    );
+    let after_success = graph.reachable_by_success();
+    let changing = steps.iter().filter(|step| step.writes() && after_success.contains(step.name.as_str()));
+    for step in changing.filter(|step| graph.ends_unverified(step)) {
+        found.push(
+            at(step, format!("step `{}` changes something, and a path from it ends without a verification", step.name))
+                .help("end it with aws:waitForAwsResourceProperty or aws:assertAwsResourceProperty: an accepted call is no healing"),
+        );
+    }
+    found
+}
+
+/// Longest time from start to end in seconds, over failures too. The graph has no cycle.
+pub(super) fn worst_case(steps: &[Step]) -> u64 {
+    let graph = Graph::new(steps);
+    let mut known = HashMap::new();
+    steps.first().map_or(0, |first| graph.longest(first, &mut known))
+}
+
+fn edges(step: &Step) -> impl Iterator<Item = &str> {
+    step.next.iter().chain(&step.on_failure).map(String::as_str)
+}
+
+struct Graph<'a> {
+    steps: &'a [Step],
+    by_name: HashMap<&'a str, &'a Step>,
+}
+
+impl<'a> Graph<'a> {
+    fn new(steps: &'a [Step]) -> Self {
+        Self { steps, by_name: steps.iter().map(|step| (step.name.as_str(), step)).collect() }
+    }
+
+    fn step(&self, name: &str) -> Option<&'a Step> {
+        self.by_name.get(name).copied()
+    }
+
+    fn longest(&self, step: &'a Step, known: &mut HashMap<&'a str, u64>) -> u64 {
+        if let Some(seconds) = known.get(step.name.as_str()) {
+            return *seconds;
+        }
+        let after = edges(step).filter_map(|name| self.step(name)).map(|next| self.longest(next, known)).max();
+        let seconds = step.worst_case() + after.unwrap_or(0);
+        known.insert(&step.name, seconds);
+        seconds
+    }
+
+    fn walk(&self, next: impl Fn(&'a Step) -> Vec<&'a str>) -> HashSet<&'a str> {
+        let mut reached = HashSet::new();
+        let mut open: Vec<&'a Step> = self.steps.first().into_iter().collect();
+        while let Some(step) = open.pop() {
+            if reached.insert(step.name.as_str()) {
+                open.extend(next(step).into_iter().filter_map(|name| self.step(name)));
+            }
+        }
+        reached
+    }
+
+    fn reachable(&self) -> HashSet<&'a str> {
+        self.walk(|step| edges(step).collect())
+    }
+
+    /// Steps that a run reaches without a critical failure; the others clean up or call a human.
+    fn reachable_by_success(&self) -> HashSet<&'a str> {
+        self.walk(|step| step.next.iter().map(String::as_str).collect())
+    }
+
+    /// Whether success leads from `step` to an end past every verification.
+    fn ends_unverified(&self, step: &'a Step) -> bool {
+        step.is_end
+            || step
+                .next
+                .iter()
+                .filter_map(|name| self.step(name))
+                .any(|next| !next.verifies() && self.ends_unverified(next))
+    }
+
+    fn cycle(&self) -> Option<&'a Step> {
+        fn visit<'a>(graph: &Graph<'a>, step: &'a Step, open: &mut Vec<&'a str>, done: &mut HashSet<&'a str>) -> bool {
+            if done.contains(step.name.as_str()) {
+                return false;
+            }
+            if open.contains(&step.name.as_str()) {
+                return true;
+            }
+            open.push(&step.name);
+            let found = edges(step).filter_map(|name| graph.step(name)).any(|next| visit(graph, next, open, done));
+            open.pop();
+            done.insert(&step.name);
+            found
+        }
+        let mut done = HashSet::new();
+        self.steps.iter().find(|step| visit(self, step, &mut Vec::new(), &mut done))
+    }
+}

@@ -1,0 +1,149 @@
+//! The role of a runbook, derived from what the runbook calls. A call without a grant, a grant without a call, and a
+//! write on `*` where the action takes resources are errors: a role can neither be too small nor silently too large.
+
+use super::runbook::{Runbook, is_read};
+use crate::diagnostics::Problem;
+use crate::kinds::{Grant, GrantResources, Kind};
+use crate::yaml::{Entry, Node, Value};
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// IAM actions that change something and take no resource, from AWS's service authorization reference.
+static WITHOUT_RESOURCES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    include_str!("../../data/iam-write-without-resources.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
+});
+
+/// The statements of the runbook's role, for the calls that this rule's runbook makes and no others. `template` is the
+/// runbook before rendering: a call that only some rules make is still a call of the kind. `scope` gives `Resource` and
+/// `Condition` of one of the target's scopes.
+pub(super) fn statements(
+    kind: &Kind,
+    runbook: &Runbook,
+    template: &str,
+    scope: &dyn Fn(&str) -> Result<Node, Problem>,
+) -> Result<Vec<Node>, Vec<Problem>> {
+    let place = |problem: Problem, key: &str| {
+        let node = crate::yaml::parse(&kind.source).ok();
+        let span = node.as_ref().and_then(|node| Some(node.get("permissions")?.entry(key)?.key_span));
+        problem.at(&kind.source, span.unwrap_or_default())
+    };
+    let permissions = &kind.definition.permissions;
+    let mut problems = Vec::new();
+    let calls = runbook.calls();
+    for call in calls.iter().filter(|call| !permissions.contains_key(*call)) {
+        problems.push(
+            Problem::error(format!("the runbook of `{}` calls {call}, and nothing grants it", kind.id))
+                .help(format!("add `{call}:` to `permissions` in kind.yaml, with the narrowest resources")),
+        );
+    }
+    for granted in permissions.keys().filter(|granted| !calls.contains(*granted) && !mentions(template, granted)) {
+        let message = format!("`{}` grants {granted}, which its runbook never calls", kind.id);
+        problems.push(place(Problem::error(message), granted).help("remove the grant"));
+    }
+    let mut merged: Vec<(Node, Vec<String>)> = Vec::new();
+    for (call, grants) in permissions.iter().filter(|(call, _)| calls.contains(*call)) {
+        for grant in grants.as_slice() {
+            match statement(call, grant, scope) {
+                Ok((action, rest)) => match merged.iter_mut().find(|(other, _)| *other == rest) {
+                    Some((_, actions)) => {
+                        if !actions.contains(&action) {
+                            actions.push(action);
+                        }
+                    }
+                    None => merged.push((rest, vec![action])),
+                },
+                Err(problem) => problems.push(place(problem, call)),
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let statements = merged.into_iter().map(|(rest, actions)| {
+        let actions: Vec<Node> = actions.into_iter().map(Node::from).collect();
+        let mut entries = vec![Entry::new("Effect", "Allow"), Entry::new("Action", actions)];
+        entries.extend(rest.entries().iter().cloned());
+        Node::map(entries)
+    });
+    Ok(statements.collect())
+}
+
+/// Whether a template calls an API in a part that this rule's parameters leave out.
+fn mentions(template: &str, call: &str) -> bool {
+    let api = call.split_once(':').map_or(call, |(_, api)| api);
+    template
+        .match_indices(&format!("Api: {api}"))
+        .any(|(at, found)| !template[at + found.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+/// The action, and `Resource` and `Condition`.
+fn statement(
+    call: &str,
+    grant: &Grant,
+    scope: &dyn Fn(&str) -> Result<Node, Problem>,
+) -> Result<(String, Node), Problem> {
+    let action = grant.action.clone().unwrap_or_else(|| call.to_owned());
+    let api = action.split_once(':').map_or("", |(_, api)| api);
+    let mut node = match &grant.resources {
+        GrantResources::Scope(word) if word == "any" => Node::map(vec![Entry::new("Resource", "*")]),
+        GrantResources::Scope(name) => scope(name)?,
+        GrantResources::Arns(arns) => {
+            let arns: Vec<Node> = arns.iter().map(|arn| substituted(arn)).collect();
+            Node::map(vec![Entry::new("Resource", arns)])
+        }
+    };
+    let everything = node.get("Resource").is_some_and(|resource| {
+        resource.text() == Some("*") || resource.items().iter().any(|item| item.text() == Some("*"))
+    });
+    if everything && !is_read(api) && !WITHOUT_RESOURCES.contains(action.as_str()) {
+        return Err(Problem::error(format!("{action} is granted on every resource, and it changes something"))
+            .help("grant it on `target`, or on the ARNs that it needs: the action supports resource-level permissions"));
+    }
+    if let Some(condition) = &grant.condition {
+        let condition = substitute_all(Node::from(condition));
+        let merged = match node.remove("Condition") {
+            Some(existing) => merge(existing, condition),
+            None => condition,
+        };
+        if let Value::Mapping(entries) = &mut node.value {
+            entries.push(Entry::new("Condition", merged));
+        }
+    }
+    Ok((action, node))
+}
+
+/// A text with `${AWS::…}` in it becomes a `!Sub`.
+fn substituted(text: &str) -> Node {
+    if text.contains("${") { Node::from(text).tagged("Sub") } else { Node::from(text) }
+}
+
+fn substitute_all(mut node: Node) -> Node {
+    node.walk_mut(&mut |node| {
+        if node.as_str().is_some_and(|text| text.contains("${")) {
+            node.tag = Some("Sub".to_owned());
+        }
+    });
+    node
+}
+
+/// Both conditions: operators side by side, keys of the same operator together.
+fn merge(left: Node, right: Node) -> Node {
+    let mut operators = left.entries().to_vec();
+    for operator in right.entries() {
+        match operators.iter_mut().find(|known| known.key == operator.key) {
+            Some(known) => {
+                let keys = known.value.entries().iter().chain(operator.value.entries()).cloned().collect();
+                known.value = Node::map(keys);
+            }
+            None => operators.push(operator.clone()),
+        }
+    }
+    Node::map(operators)
+}
+
+#[cfg(test)]
+#[path = "iam_test.rs"]
+mod tests;

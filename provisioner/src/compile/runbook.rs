@@ -1,0 +1,297 @@
+//! A runbook as typed steps, and what must be true of every runbook: its graph, its variables, its worst case.
+
+use super::graph;
+use crate::diagnostics::{Problem, Source};
+use crate::yaml::{Entry, Node, Span, Value};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Systems Manager's own limit on one `aws:executeAwsApi` call, in seconds (Automation actions reference, 2026-11).
+pub const API_TIMEOUT: u64 = 25;
+/// Systems Manager quota, 2026-11: 64 KB a document.
+pub const MAX_DOCUMENT: usize = 64 * 1024;
+/// What the guard gives to every runbook.
+pub const GIVEN: [&str; 5] = ["ResourceId", "RuleName", "HealEventId", "Slot", "CooldownSeconds"];
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// `aws:executeAwsApi` and the like.
+    pub action: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its inputs.
+    pub inputs: Node,
+    /// The names of its outputs.
+    pub outputs: Vec<String>,
+    /// Limit of one attempt, in seconds.
+    pub timeout: u64,
+    /// How often it is tried.
+    pub attempts: u64,
+    /// Where it goes on success.
+    pub next: Vec<String>,
+    /// Where it goes on failure, when not to the end.
+    pub on_failure: Option<String>,
+    /// Whether the automation ends here.
+    pub is_end: bool,
+    /// Where it stands in the rendered template.
+    pub span: Span,
+}
+
+impl Step {
+    /// `Service:Api` when the step calls AWS.
+    #[must_use]
+    pub fn call(&self) -> Option<String> {
+        let text = |key| self.inputs.get(key).and_then(Node::as_str);
+        Some(format!("{}:{}", text("Service")?, text("Api")?))
+    }
+
+    /// Whether the step changes something.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match self.action.as_str() {
+            "aws:executeAwsApi" => {
+                let api = self.inputs.get("Api").and_then(Node::as_str).unwrap_or_default();
+                !is_read(api)
+            }
+            "aws:branch" | "aws:sleep" => false,
+            _ => !self.verifies(),
+        }
+    }
+
+    /// Whether the step proves something.
+    #[must_use]
+    pub fn verifies(&self) -> bool {
+        matches!(self.action.as_str(), "aws:waitForAwsResourceProperty" | "aws:assertAwsResourceProperty")
+    }
+
+    /// Longest time that the step takes, in seconds.
+    #[must_use]
+    pub fn worst_case(&self) -> u64 {
+        self.timeout * self.attempts
+    }
+}
+
+/// Whether an API call or IAM action only reads, by AWS's naming of them.
+#[must_use]
+pub fn is_read(api: &str) -> bool {
+    ["Describe", "Get", "List", "Search", "BatchGet"].iter().any(|verb| api.starts_with(verb))
+}
+
+/// A runbook.
+#[derive(Debug, Clone)]
+pub struct Runbook {
+    /// What it does, in a sentence.
+    pub description: String,
+    /// The document's content, complete but for `assumeRole`.
+    pub content: Node,
+    /// Its steps in order.
+    pub steps: Vec<Step>,
+    /// Longest time that it takes, in seconds.
+    pub worst_case: u64,
+}
+
+impl Runbook {
+    /// Reads a rendered runbook and checks it.
+    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str, cooldown: u64) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let steps: Vec<Step> = node
+            .get("mainSteps")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|step| read(source, step, &mut problems))
+            .collect();
+        if steps.is_empty() && problems.is_empty() {
+            problems.push(Problem::error("a runbook needs `mainSteps`").at(source, node.span));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        problems.extend(parameters(source, node));
+        let content = complete(node, identity, cooldown);
+        problems.extend(variables(source, &content, &steps));
+        problems.extend(graph::check(source, &steps));
+        let size = content.to_json().to_string().len();
+        if size > MAX_DOCUMENT {
+            problems.push(Problem::error(format!("the runbook has {size} bytes, a document's limit is {MAX_DOCUMENT}")));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let description = node.get("description").and_then(Node::as_str).unwrap_or_default().to_owned();
+        Ok(Self { description, content, worst_case: graph::worst_case(&steps), steps })
+    }
+
+    /// Every `Service:Api` that it calls.
+    #[must_use]
+    pub fn calls(&self) -> BTreeSet<String> {
+        self.steps.iter().filter_map(Step::call).collect()
+    }
+}
+
+fn read(source: &Arc<Source>, node: &Node, problems: &mut Vec<Problem>) -> Option<Step> {
+    let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
+    let Some(name) = text("name") else {
+        problems.push(Problem::error("a step has no `name`").at(source, node.span));
+        return None;
+    };
+    let Some(action) = text("action") else {
+        problems.push(Problem::error(format!("step `{name}` has no `action`")).at(source, node.span));
+        return None;
+    };
+    let inputs = node.get("inputs").cloned().unwrap_or_else(|| Node::map(Vec::new()));
+    let number = |key: &str| node.get(key).and_then(Node::as_int).and_then(|number| u64::try_from(number).ok());
+    let timeout = match action.as_str() {
+        "aws:executeAwsApi" | "aws:branch" => API_TIMEOUT,
+        "aws:sleep" => inputs.get("Duration").and_then(Node::as_str).and_then(iso_seconds).unwrap_or_default(),
+        _ => number("timeoutSeconds").unwrap_or_else(|| {
+            let message = format!("step `{name}` has no `timeoutSeconds`, so its worst case is not known");
+            problems.push(Problem::error(message).at(source, node.span));
+            0
+        }),
+    };
+    let on_failure = text("onFailure").and_then(|target| target.strip_prefix("step:").map(str::to_owned));
+    let mut next: Vec<String> = text("nextStep").into_iter().collect();
+    if action == "aws:branch" {
+        let choices = inputs.get("Choices").map(Node::items).unwrap_or_default();
+        next.extend(choices.iter().filter_map(|choice| choice.get("NextStep")?.as_str().map(str::to_owned)));
+        next.extend(inputs.get("Default").and_then(Node::as_str).map(str::to_owned));
+    }
+    let outputs = node.get("outputs").map(Node::items).unwrap_or_default();
+    Some(Step {
+        description: text("description"),
+        outputs: outputs.iter().filter_map(|output| output.get("Name")?.as_str().map(str::to_owned)).collect(),
+        attempts: number("maxAttempts").unwrap_or(1),
+        is_end: matches!(node.get("isEnd").map(|node| &node.value), Some(Value::Bool(true))),
+        span: node.span,
+        name,
+        action,
+        inputs,
+        timeout,
+        next,
+        on_failure,
+    })
+}
+
+/// Seconds of an ISO 8601 duration of hours, minutes and seconds, as `aws:sleep` takes it.
+fn iso_seconds(text: &str) -> Option<u64> {
+    let mut total = 0;
+    let mut rest = text.strip_prefix("PT")?;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = rest.get(..digits)?.parse().ok()?;
+        total += number
+            * match rest.get(digits..=digits)? {
+                "H" => 3600,
+                "M" => 60,
+                "S" => 1,
+                _ => return None,
+            };
+        rest = &rest[digits + 1..];
+    }
+    Some(total)
+}
+
+/// Every parameter is bounded, and has a source: the guard gives it, or it has a default.
+fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for entry in node.get("parameters").map(Node::entries).unwrap_or_default() {
+        let name = &entry.key;
+        let text = |key: &str| entry.value.get(key).and_then(Node::as_str);
+        let bounded = entry.value.get("allowedValues").is_some() || text("allowedPattern").is_some();
+        if text("type").is_none_or(|kind| kind == "String" || kind == "StringList") && !bounded {
+            found.push(
+                Problem::error(format!("the runbook's parameter `{name}` takes any text"))
+                    .at(source, entry.key_span)
+                    .help("bound it with `allowedPattern` or `allowedValues`"),
+            );
+        }
+        if name != "ResourceId" && GIVEN.contains(&name.as_str()) {
+            found.push(Problem::error(format!("the compiler adds the parameter `{name}`")).at(source, entry.key_span));
+        } else if name != "ResourceId" && entry.value.get("default").is_none() {
+            found.push(
+                Problem::error(format!("nothing gives the runbook's parameter `{name}` a value"))
+                    .at(source, entry.key_span)
+                    .help(format!("give it a `default` from the rule; the guard gives only {}", GIVEN.join(", "))),
+            );
+        }
+    }
+    if node.path(&["parameters", "ResourceId"]).is_none() {
+        found.push(
+            Problem::error("the runbook has no parameter `ResourceId`")
+                .at(source, node.span)
+                .help("add it, with an `allowedPattern`: it is what the guard heals"),
+        );
+    }
+    found
+}
+
+/// The document with what every runbook has.
+fn complete(node: &Node, identity: &str, cooldown: u64) -> Node {
+    let parameter = |description: &str, pattern: &str, default: Option<String>| {
+        let mut entries = vec![
+            Entry::new("type", "String"),
+            Entry::new("description", description),
+            Entry::new("allowedPattern", pattern),
+        ];
+        entries.extend(default.map(|default| Entry::new("default", default)));
+        Node::map(entries)
+    };
+    let mut parameters = node.get("parameters").map(Node::entries).unwrap_or_default().to_vec();
+    let given = [
+        ("RuleName", "The rule that heals.", format!("^{identity}$"), Some(identity.to_owned())),
+        ("HealEventId", "The healing's event id.", "^[0-9a-fA-F-]{36}$".to_owned(), None),
+        ("Slot", "The place in the rule's budget.", "^[0-9]{1,2}$".to_owned(), Some("0".to_owned())),
+        ("CooldownSeconds", "For the recorder.", "^[0-9]{1,8}$".to_owned(), Some(cooldown.to_string())),
+    ];
+    for (name, description, pattern, default) in given {
+        parameters.push(Entry::new(name, parameter(description, &pattern, default)));
+    }
+    let mut entries = vec![Entry::new("schemaVersion", "0.3")];
+    entries.extend(node.entry("description").cloned());
+    entries.push(Entry::new("parameters", Node::map(parameters)));
+    entries.extend(node.entry("mainSteps").cloned());
+    Node::map(entries)
+}
+
+/// Every `{{ name }}` is a parameter, an output of an earlier step, or Systems Manager's own.
+fn variables(source: &Arc<Source>, content: &Node, steps: &[Step]) -> Vec<Problem> {
+    let parameters: HashSet<&str> =
+        content.get("parameters").map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect();
+    let order: HashMap<&str, usize> = steps.iter().enumerate().map(|(index, step)| (step.name.as_str(), index)).collect();
+    let mut found = Vec::new();
+    let nodes = content.get("mainSteps").map(Node::items).unwrap_or_default();
+    for (index, node) in nodes.iter().enumerate() {
+        node.walk(&mut |node| {
+            for name in node.text().map(references).unwrap_or_default() {
+                let known = match name.split_once('.') {
+                    Some((step, output)) => order.get(step).is_some_and(|position| {
+                        *position < index && steps[*position].outputs.iter().any(|known| known == output)
+                    }),
+                    None => {
+                        parameters.contains(name) || name.starts_with("automation:") || name.starts_with("global:")
+                    }
+                };
+                if !known {
+                    found.push(
+                        Problem::error(format!("`{{{{ {name} }}}}` is neither a parameter nor an output of an earlier step"))
+                            .at(source, node.span),
+                    );
+                }
+            }
+        });
+    }
+    found
+}
+
+/// The names in `{{ name }}`.
+fn references(text: &str) -> Vec<&str> {
+    text.split("{{").skip(1).filter_map(|part| part.split_once("}}")).map(|(name, _)| name.trim()).collect()
+}
+
+#[cfg(test)]
+#[path = "runbook_test.rs"]
+mod tests;

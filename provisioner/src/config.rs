@@ -1,0 +1,205 @@
+//! `healstack.yaml`: the environments that rules are compiled for.
+
+use crate::diagnostics::{Problem, Problems, Source};
+use crate::schema::{Schema, list, nearest};
+use crate::yaml::{self, Node};
+use healstack_model::{EnvironmentName, Names, Prefix};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The file's name, which also marks a project's root.
+pub const FILE: &str = "healstack.yaml";
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The environment that commands use without `--env`. May be left out when there is only one.
+    pub default_environment: Option<EnvironmentName>,
+    /// One account and region each.
+    #[schemars(extend("minProperties" = 1))]
+    pub environments: IndexMap<String, Environment>,
+}
+
+/// Where stacks are deployed, and who hears of it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// The AWS account, 12 digits in quotes. `deploy` refuses any other.
+    #[schemars(regex(pattern = "^[0-9]{12}$"), extend("x-help" = "write the 12 digits of the account in quotes: \"111122223333\""))]
+    pub account: String,
+    /// The AWS region, for instance eu-west-1.
+    #[schemars(regex(pattern = "^[a-z]{2}(-[a-z]+)+-[0-9]$"), extend("x-help" = "write a region's code, for instance eu-west-1"))]
+    pub region: String,
+    /// What every name in this environment begins with.
+    #[serde(default)]
+    pub prefix: Prefix,
+    /// Who is told about healing.
+    #[serde(default)]
+    pub notifications: Notifications,
+    /// An existing bucket for templates over 51,200 bytes. Without it, a stack that creates one is generated when it is needed.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    pub artifact_bucket: Option<String>,
+    /// Whether Healstack turns on what must be on once in an account, such as resource tags on metrics. `false` when another team owns that.
+    #[serde(default = "yes")]
+    pub account_stack: bool,
+}
+
+/// Subscribers of the notifications topic.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct Notifications {
+    /// E-mail addresses. Each must confirm its subscription once.
+    #[schemars(inner(regex(pattern = "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$")), extend("uniqueItems" = true))]
+    pub email: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    /// Parses the file, reporting everything that is wrong with it.
+    pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Self> {
+        let node = problems.take(yaml::parse(source))?;
+        let schema = problems.take(Schema::of::<Self>().map_err(Problem::error))?;
+        let found = schema.check(source, &node, "healstack.yaml");
+        let names = environment_names(source, &node);
+        if !found.is_empty() || !names.is_empty() {
+            problems.extend(found);
+            problems.extend(names);
+            return None;
+        }
+        let config: Self = problems.take(
+            serde_json::from_value(node.to_json())
+                .map_err(|error| Problem::error(format!("healstack.yaml: {error}")).at(source, node.span)),
+        )?;
+        problems.extend(config.conflicts(source, &node));
+        Some(config)
+    }
+
+    /// Environments that would own the same AWS names.
+    fn conflicts(&self, source: &Arc<Source>, node: &Node) -> Vec<Problem> {
+        let mut found = Vec::new();
+        for (index, (name, environment)) in self.environments.iter().enumerate() {
+            let twin = self.environments.iter().take(index).find(|(_, other)| {
+                (&other.account, &other.region, &other.prefix)
+                    == (&environment.account, &environment.region, &environment.prefix)
+            });
+            if let Some((twin, _)) = twin {
+                let message = format!("environments `{twin}` and `{name}` share account, region and prefix");
+                found.push(
+                    Problem::error(message)
+                        .at(source, node.pointer(&format!("/environments/{name}")).map_or(node.span, |n| n.span))
+                        .help("give one of them another `prefix`: their stacks would overwrite each other"),
+                );
+            }
+        }
+        if let Some(default) = &self.default_environment {
+            if !self.environments.contains_key(default.as_str()) {
+                let known: Vec<&str> = self.environments.keys().map(String::as_str).collect();
+                let span = node.get("default_environment").map_or(node.span, |node| node.span);
+                found.push(
+                    Problem::error(format!("there is no environment `{default}`"))
+                        .at(source, span)
+                        .help(format!("the environments are {}", list(&known))),
+                );
+            }
+        }
+        found
+    }
+
+    /// The environment of `--env`, or the default one.
+    pub fn select(&self, name: Option<&str>) -> Result<(EnvironmentName, &Environment), Problem> {
+        let known: Vec<&str> = self.environments.keys().map(String::as_str).collect();
+        let name = match (name, &self.default_environment, known.as_slice()) {
+            (Some(name), _, _) => name,
+            (None, Some(name), _) => name.as_str(),
+            (None, None, [only]) => only,
+            (None, None, _) => {
+                return Err(Problem::error(format!("several environments: {}", list(&known)))
+                    .help("name one with `--env`, or set `default_environment` in healstack.yaml"));
+            }
+        };
+        let problem = |message: String| {
+            let help = match nearest(name, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the environments of healstack.yaml are {}", list(&known)),
+            };
+            Problem::error(message).help(help)
+        };
+        let environment =
+            self.environments.get(name).ok_or_else(|| problem(format!("there is no environment `{name}`")))?;
+        let name = EnvironmentName::new(name).map_err(|error| problem(error.to_string()))?;
+        Ok((name, environment))
+    }
+}
+
+impl Environment {
+    /// The names of this environment's resources.
+    #[must_use]
+    pub fn names(&self, name: &EnvironmentName) -> Names {
+        Names { prefix: self.prefix.clone(), environment: name.clone(), region: self.region.clone() }
+    }
+}
+
+fn environment_names(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
+    let environments = node.get("environments").map(Node::entries).unwrap_or_default();
+    let wrong = environments.iter().filter_map(|entry| {
+        let error = EnvironmentName::new(entry.key.as_str()).err()?;
+        Some(Problem::error(error.to_string()).at(source, entry.key_span).help(error.help()))
+    });
+    wrong.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, Vec<String>> {
+        let mut problems = Problems::default();
+        let config = Config::parse(&Source::new(FILE, text), &mut problems);
+        let told: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}: {problem}", problem.location().unwrap_or_default()))
+            .collect();
+        if told.is_empty() { Ok(config.unwrap()) } else { Err(told) }
+    }
+
+    #[test]
+    fn reads_an_environment() {
+        let config = parse("environments:\n  prod:\n    account: \"111122223333\"\n    region: eu-west-1\n").unwrap();
+        let (name, environment) = config.select(None).unwrap();
+        assert_eq!(name.as_str(), "prod");
+        assert_eq!(environment.names(&name).stack("core"), "heal--core");
+        assert!(config.select(Some("prd")).unwrap_err().to_string().contains("no environment `prd`"));
+    }
+
+    #[test]
+    fn reports_every_mistake_with_its_place() {
+        let told = parse(
+            "environments:\n  Prod:\n    account: 111122223333\n    regin: eu-west-1\n    notifications: {email: [nobody]}\n",
+        )
+        .unwrap_err();
+        let told = told.join("\n");
+        for part in [
+            "healstack.yaml:2:3: `Prod` is not a name",
+            "healstack.yaml:3:14: `account` must be text, this is the number 111122223333",
+            "healstack.yaml:4:5: unknown field `regin`",
+            "has no `region`",
+            "item 1 of `email`",
+        ] {
+            assert!(told.contains(part), "{part} is not in\n{told}");
+        }
+    }
+
+    #[test]
+    fn refuses_environments_that_share_names() {
+        let one = "{account: \"111122223333\", region: eu-west-1}";
+        let told = parse(&format!("environments:\n  a: {one}\n  b: {one}\n")).unwrap_err();
+        assert!(told[0].contains("share account, region and prefix"), "{told:?}");
+    }
+}

@@ -1,0 +1,278 @@
+//! What stops a command as a whole. A stack that fails to deploy is a result, see [`super::report`].
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::operation::RequestId;
+
+/// Why a command could not run.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum DeployError {
+    /// A call to AWS failed after its retries.
+    #[error("{}{failure}", of_stack(stack.as_deref()))]
+    Aws {
+        /// The stack it was made for.
+        stack: Option<String>,
+        /// What AWS answered.
+        failure: Box<AwsFailure>,
+        /// What to do about it.
+        #[help]
+        advice: Option<String>,
+    },
+
+    /// No region is configured.
+    #[error("no AWS region is configured")]
+    #[diagnostic(help("pass `--region`, set AWS_REGION, or give the profile a region"))]
+    NoRegion,
+
+    /// The credentials belong to another account than the environment names.
+    #[error("the credentials belong to account {actual}, but the environment is account {expected}")]
+    #[diagnostic(help("choose the profile of account {expected} (`--profile`), or correct the account in healstack.yaml"))]
+    WrongAccount {
+        /// The account of the environment.
+        expected: String,
+        /// The account of the credentials.
+        actual: String,
+    },
+
+    /// A stack of this name is planned twice.
+    #[error("stack {stack} is planned twice")]
+    #[diagnostic(help("two rule files compile to the same stack name; rename one of them"))]
+    DuplicateStack {
+        /// Its name.
+        stack: String,
+    },
+
+    /// The stacks depend on one another in a circle.
+    #[error("these stacks wait for one another: {}", stacks.join(", "))]
+    #[diagnostic(help("remove one of the dependencies between them"))]
+    DependencyCycle {
+        /// The stacks of the circle, and those that wait for it.
+        stacks: Vec<String>,
+    },
+
+    /// The stack is in a state in which it cannot be deployed.
+    #[error("stack {stack} is in {status}{}", because(reason.as_deref()))]
+    Unusable {
+        /// Its name.
+        stack: String,
+        /// Its CloudFormation status.
+        status: String,
+        /// CloudFormation's reason for the status.
+        reason: Option<String>,
+        /// The way out of that state.
+        #[help]
+        advice: String,
+    },
+
+    /// CloudFormation refused the change set.
+    #[error("CloudFormation refused the change set of stack {stack}: {reason}{}", list(details))]
+    ChangeSet {
+        /// The stack.
+        stack: String,
+        /// CloudFormation's reason.
+        reason: String,
+        /// What its validation found, a line each.
+        details: Vec<String>,
+        /// What to do about it.
+        #[help]
+        advice: Option<String>,
+    },
+
+    /// The template is larger than CloudFormation takes in any way.
+    #[error("the template of stack {stack} has {bytes} bytes, CloudFormation takes at most {limit} ({})", path.display())]
+    #[diagnostic(help("split the stack: move some of its rules to another rule file"))]
+    TemplateTooLarge {
+        /// The stack.
+        stack: String,
+        /// The template's file.
+        path: PathBuf,
+        /// Its size.
+        bytes: usize,
+        /// The quota.
+        limit: usize,
+    },
+
+    /// The template must go through a bucket, and there is none.
+    #[error("the template of stack {stack} has {bytes} bytes and must go through an artifact bucket: {reason}")]
+    #[diagnostic(help("name a bucket as `artifact_bucket` in healstack.yaml, or deploy the stack that makes one"))]
+    NoArtifactBucket {
+        /// The stack.
+        stack: String,
+        /// The template's size.
+        bytes: usize,
+        /// Why there is none.
+        reason: String,
+    },
+
+    /// Nobody was there to confirm.
+    #[error("{question} Nobody can answer: standard input is not a terminal")]
+    #[diagnostic(help("review the output above and run again with `--yes`"))]
+    NotConfirmed {
+        /// What would have been asked.
+        question: String,
+    },
+
+    /// Stacks that are protected were to be deleted.
+    #[error("termination protection is on for {}", stacks.join(", "))]
+    #[diagnostic(help("run again with `--disable-protection` if they are really to be deleted"))]
+    Protected {
+        /// The protected stacks.
+        stacks: Vec<String>,
+    },
+
+    /// Ctrl-C before anything was executed.
+    #[error("interrupted; nothing was executed and the change sets are deleted")]
+    Interrupted,
+
+    /// Several stacks have an error each.
+    #[error("{} stacks have errors", errors.len())]
+    Several {
+        /// One error a stack.
+        #[related]
+        errors: Vec<DeployError>,
+    },
+
+    /// Part of this program stopped unexpectedly.
+    #[error("a task of this program ended unexpectedly: {reason}")]
+    #[diagnostic(help("this is a defect of healstack; please report it"))]
+    Task {
+        /// What the runtime says.
+        reason: String,
+    },
+}
+
+impl DeployError {
+    /// One error as it is, several as [`DeployError::Several`]; an interruption hides the rest, since it is what the user did.
+    pub(super) fn of_many(mut errors: Vec<DeployError>) -> Self {
+        if errors.iter().any(|error| matches!(error, Self::Interrupted)) {
+            return Self::Interrupted;
+        }
+        match errors.pop() {
+            Some(only) if errors.is_empty() => only,
+            Some(last) => {
+                errors.push(last);
+                Self::Several { errors }
+            }
+            None => Self::Task { reason: "an error without a cause".to_owned() },
+        }
+    }
+
+    /// The error of one call, for `stack` if it was made for one.
+    pub(super) fn call<E, R>(operation: &'static str, stack: Option<&str>, error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+        SdkError<E, R>: RequestId,
+    {
+        let failure = AwsFailure::new(operation, error);
+        let advice = failure.advice();
+        Self::Aws { stack: stack.map(str::to_owned), failure: Box::new(failure), advice }
+    }
+}
+
+/// A failed call, with what AWS support needs to find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsFailure {
+    /// Service and operation, such as `cloudformation:CreateChangeSet`.
+    pub operation: &'static str,
+    /// The service's error code; `None` when the call did not reach the service.
+    pub code: Option<String>,
+    /// The service's message, or the reason why it was not reached.
+    pub message: String,
+    /// The request id, when the service answered.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for AwsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: ", self.operation)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)?;
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl AwsFailure {
+    fn new<E, R>(operation: &'static str, error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+        SdkError<E, R>: RequestId,
+    {
+        let request_id = error.request_id().map(str::to_owned);
+        let code = error.code().map(str::to_owned);
+        let message = match error.message() {
+            Some(message) => message.to_owned(),
+            None => causes(&error),
+        };
+        Self { operation, code, message, request_id }
+    }
+
+    /// Whether the service says that the stack or change set does not exist.
+    pub(super) fn is_missing(&self) -> bool {
+        self.code.as_deref() == Some("ChangeSetNotFound")
+            || (self.code.as_deref() == Some("ValidationError") && self.message.contains("does not exist"))
+    }
+
+    fn advice(&self) -> Option<String> {
+        let text = self.message.to_lowercase();
+        let advice = match self.code.as_deref() {
+            Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired") => {
+                "the credentials have expired: run `aws sso login` (SSO), or fetch new ones"
+            }
+            Some("InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" | "AuthFailure") => {
+                "AWS does not know these credentials: check AWS_PROFILE or `--profile`, and AWS_ACCESS_KEY_ID in the environment"
+            }
+            Some("AccessDenied" | "AccessDeniedException") => {
+                "the credentials lack this permission; ARCHITECTURE.md lists what deploying needs"
+            }
+            Some("InsufficientCapabilitiesException") => "this is a defect of healstack: the template needs a capability that was not acknowledged",
+            Some(_) => return None,
+            None if text.contains("sso") || text.contains("token") && text.contains("expired") => {
+                "the SSO session has ended or was never begun: run `aws sso login` with the same profile"
+            }
+            None if text.contains("credential") => {
+                "no usable AWS credentials: set AWS_PROFILE or pass `--profile`, run `aws sso login`, or use `--local` to try without an account"
+            }
+            None if text.contains("connect") || text.contains("dns") || text.contains("dispatch") => {
+                "the endpoint did not answer: check the network, the region's name, and AWS_ENDPOINT_URL or `--endpoint-url`"
+            }
+            None => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+/// The messages of an error and its causes in one line, each once.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !text.is_empty() && !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}
+
+fn of_stack(stack: Option<&str>) -> String {
+    stack.map(|stack| format!("stack {stack}: ")).unwrap_or_default()
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
+fn list(details: &[String]) -> String {
+    details.iter().map(|detail| format!("\n  - {detail}")).collect()
+}

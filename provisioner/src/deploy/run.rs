@@ -1,0 +1,220 @@
+//! The course of a diff and of a deployment.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::artifact::{self, Bucket};
+use super::aws::Aws;
+use super::changeset::{self, Prepared, Surveyed};
+use super::clock;
+use super::draft::{self, Draft};
+use super::error::DeployError;
+use super::execute;
+use super::interrupt::Interrupt;
+use super::jobs;
+use super::order::{self, Schedule};
+use super::plan::{DiffReport, StackPlan};
+use super::render;
+use super::report::{DeployReport, Outcome, StackOutcome, StackResult};
+use super::state;
+use super::ui::{Answer, Step, Ui};
+use super::{Account, DeployOptions, PlannedStack};
+
+/// What every step of a command needs. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Context {
+    /// The services.
+    pub(super) aws: Aws,
+    /// The user.
+    pub(super) ui: Arc<dyn Ui>,
+    /// Whether the user wants to leave.
+    pub(super) interrupt: Interrupt,
+    /// The name of this run's change sets, and the token of its operations.
+    pub(super) token: String,
+    /// The bucket that the user named.
+    pub(super) artifact_bucket: Option<String>,
+}
+
+impl Context {
+    /// Connects, and refuses the wrong account.
+    pub(super) async fn connect(account: &Account, ui: &Arc<dyn Ui>) -> Result<Self, DeployError> {
+        let aws = Aws::connect(account).await?;
+        if let Some(expected) = account.expected_account.as_deref().filter(|_| !account.local) {
+            aws.require_account(expected).await?;
+        }
+        Ok(Self {
+            aws,
+            ui: Arc::clone(ui),
+            interrupt: Interrupt::listen(),
+            token: clock::unique_token(),
+            artifact_bucket: account.artifact_bucket.clone(),
+        })
+    }
+
+    /// A line for the user.
+    pub(super) fn note(&self, text: &str) {
+        self.ui.step(&Step::Note(text));
+    }
+
+    /// Asks, unless `yes`. Nobody to ask is an error.
+    pub(super) async fn confirm(&self, question: &str, yes: bool) -> Result<bool, DeployError> {
+        if yes {
+            return Ok(true);
+        }
+        tokio::select! {
+            answer = self.ui.ask(question) => match answer {
+                Ok(Answer::Yes) => Ok(true),
+                Ok(Answer::No) => Ok(false),
+                Ok(Answer::Nobody) | Err(_) => Err(DeployError::NotConfirmed { question: question.to_owned() }),
+            },
+            () = self.interrupt.pressed() => Err(DeployError::Interrupted),
+        }
+    }
+}
+
+/// Shows nothing, executes nothing, leaves nothing behind.
+pub(super) async fn diff(context: &Context, stacks: &[PlannedStack]) -> Result<DiffReport, DeployError> {
+    Schedule::forward(stacks)?;
+    let surveyed = survey(context, stacks).await?;
+    let bucket = bucket(context, &surveyed);
+    let prepared = prepare(context, surveyed, &bucket).await?;
+    let (plans, drafts) = split(prepared);
+    draft::discard(context, drafts).await;
+    Ok(DiffReport { region: context.aws.region.clone(), stacks: plans })
+}
+
+/// Shows, asks, executes.
+pub(super) async fn deploy(
+    context: &Context,
+    stacks: &[PlannedStack],
+    options: DeployOptions,
+) -> Result<DeployReport, DeployError> {
+    Schedule::forward(stacks)?;
+    let surveyed = survey(context, stacks).await?;
+    let provider = match bucket(context, &surveyed) {
+        Bucket::After(provider) if any_large(stacks)? => provider,
+        bucket => return batch(context, surveyed, &bucket, options).await,
+    };
+    // The change sets of large templates need the bucket, so what makes it is deployed first, with its own confirmation.
+    let first: BTreeSet<&str> = order::with_dependencies(stacks, &provider);
+    context.note(&format!("{provider} is deployed first: it makes the bucket that larger templates go through"));
+    let (early, late) = surveyed.into_iter().partition(|one| first.contains(one.planned.name.as_str()));
+    let mut report = batch(context, early, &Bucket::After(provider.clone()), options).await?;
+    if !matches!(report.outcome, Outcome::Done | Outcome::Unchanged) {
+        let left = |one: &Surveyed| StackResult {
+            waited_for: Some(provider.clone()),
+            ..StackResult::new(&one.planned.name, unstarted(report.outcome))
+        };
+        let left: Vec<StackResult> = late.iter().map(left).collect();
+        report.stacks.extend(left);
+        return Ok(in_order(report, stacks));
+    }
+    let provided = context.aws.stack(&provider).await?;
+    let planned = stacks.iter().filter(|stack| stack.name == provider).map(|stack| (stack, provided.as_ref()));
+    let bucket = artifact::bucket(None, planned);
+    let rest = batch(context, late, &bucket, options).await?;
+    report.stacks.extend(rest.stacks);
+    report.outcome = if rest.outcome == Outcome::Cancelled { Outcome::Cancelled } else { Outcome::of(&report.stacks) };
+    Ok(in_order(report, stacks))
+}
+
+fn unstarted(outcome: Outcome) -> StackOutcome {
+    if outcome == Outcome::Failed { StackOutcome::Skipped } else { StackOutcome::NotStarted }
+}
+
+fn in_order(mut report: DeployReport, stacks: &[PlannedStack]) -> DeployReport {
+    report.stacks.sort_by_key(|result| stacks.iter().position(|stack| stack.name == result.stack));
+    report
+}
+
+/// One round: change sets, one question, execution.
+async fn batch(
+    context: &Context,
+    surveyed: Vec<Surveyed>,
+    bucket: &Bucket,
+    options: DeployOptions,
+) -> Result<DeployReport, DeployError> {
+    let prepared = prepare(context, surveyed, bucket).await?;
+    let plans: Vec<StackPlan> = prepared.iter().map(|one| one.plan.clone()).collect();
+    let shown = DiffReport { region: context.aws.region.clone(), stacks: plans };
+    context.ui.show(&render::diff(&shown));
+    if shown.has_changes() {
+        let confirmed = context.confirm("Deploy these changes?", options.yes).await;
+        if !matches!(confirmed, Ok(true)) {
+            let names: Vec<String> = prepared.iter().map(|one| one.plan.stack.clone()).collect();
+            let (_, drafts) = split(prepared);
+            draft::discard(context, drafts).await;
+            confirmed?;
+            let stacks = names.iter().map(|name| StackResult::new(name, StackOutcome::NotStarted)).collect();
+            return Ok(DeployReport { outcome: Outcome::Cancelled, region: context.aws.region.clone(), stacks });
+        }
+    }
+    let stacks = execute::execute(context, prepared, bucket).await?;
+    Ok(DeployReport { outcome: Outcome::of(&stacks), region: context.aws.region.clone(), stacks })
+}
+
+/// Looks at every stack as it is.
+async fn survey(context: &Context, stacks: &[PlannedStack]) -> Result<Vec<Surveyed>, DeployError> {
+    jobs::all_ok(stacks.iter().cloned().map(|planned| {
+        let context = context.clone();
+        async move {
+            let deployed = context.aws.stack(&planned.name).await?;
+            let situation = state::situation(&planned.name, deployed.as_ref())?;
+            Ok(Surveyed { planned: Arc::new(planned), deployed, situation })
+        }
+    }))
+    .await
+}
+
+fn bucket(context: &Context, surveyed: &[Surveyed]) -> Bucket {
+    let stacks = surveyed.iter().map(|one| (&*one.planned, one.deployed.as_ref()));
+    artifact::bucket(context.artifact_bucket.as_deref(), stacks)
+}
+
+fn any_large(stacks: &[PlannedStack]) -> Result<bool, DeployError> {
+    let mut any = false;
+    for stack in stacks {
+        any |= artifact::is_large(stack)?;
+    }
+    Ok(any)
+}
+
+/// All change sets, or none: when one cannot be made, the others are deleted, and all errors are reported.
+async fn prepare(context: &Context, surveyed: Vec<Surveyed>, bucket: &Bucket) -> Result<Vec<Prepared>, DeployError> {
+    let outcomes = jobs::all(surveyed.into_iter().map(|one| {
+        let (context, bucket) = (context.clone(), bucket.clone());
+        async move {
+            let (draft, plan) = changeset::prepare(&context, &one, &bucket).await;
+            (one, draft, plan)
+        }
+    }))
+    .await?;
+    let (mut prepared, mut unused, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for (surveyed, draft, plan) in outcomes {
+        match plan {
+            Ok(plan) => prepared.push(Prepared { surveyed, draft, plan }),
+            Err(error) => {
+                unused.extend(draft);
+                errors.push(error);
+            }
+        }
+    }
+    // A change set without changes has failed and cannot be executed.
+    let idle = prepared.iter_mut().filter(|one| one.plan.action == super::StackAction::Unchanged);
+    unused.extend(idle.filter_map(|one| one.draft.take()));
+    if errors.is_empty() && !context.interrupt.is_pressed() {
+        draft::discard(context, unused).await;
+        return Ok(prepared);
+    }
+    unused.extend(split(prepared).1);
+    draft::discard(context, unused).await;
+    if errors.is_empty() {
+        errors.push(DeployError::Interrupted);
+    }
+    Err(DeployError::of_many(errors))
+}
+
+fn split(prepared: Vec<Prepared>) -> (Vec<StackPlan>, Vec<Draft>) {
+    let (plans, drafts): (Vec<_>, Vec<_>) = prepared.into_iter().map(|one| (one.plan, one.draft)).unzip();
+    (plans, drafts.into_iter().flatten().collect())
+}

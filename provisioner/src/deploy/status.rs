@@ -1,0 +1,106 @@
+//! What is deployed.
+
+use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_cloudformation::types::StackEvent;
+use serde::Serialize;
+
+use super::PlannedStack;
+use super::error::DeployError;
+use super::failure;
+use super::jobs;
+use super::report::{self, Failure, OutputValue};
+use super::run::Context;
+
+/// The state of the stacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusReport {
+    /// The region.
+    pub region: String,
+    /// One entry a stack, in the order in which they were given.
+    pub stacks: Vec<StackStatus>,
+}
+
+/// The state of one stack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StackStatus {
+    /// Its name.
+    pub stack: String,
+    /// Its CloudFormation status; `None` when it is not deployed.
+    pub status: Option<String>,
+    /// CloudFormation's reason for the status.
+    pub reason: Option<String>,
+    /// When it was last updated or created, RFC 3339.
+    pub last_updated: Option<String>,
+    /// Its drift status, if drift was ever looked for: `IN_SYNC` or `DRIFTED`.
+    pub drift: Option<String>,
+    /// When drift was last looked for, RFC 3339.
+    pub drift_checked: Option<String>,
+    /// Whether the deployed template is, character by character, the given one.
+    pub up_to_date: Option<bool>,
+    /// How many resources it has.
+    pub resources: Option<usize>,
+    /// Whether its deletion is refused.
+    pub termination_protection: Option<bool>,
+    /// Its outputs.
+    pub outputs: Vec<OutputValue>,
+    /// What went wrong in its last operation, the cause first.
+    pub failures: Vec<Failure>,
+}
+
+/// Looks at every stack; changes nothing.
+pub(super) async fn status(context: &Context, stacks: &[PlannedStack]) -> Result<StatusReport, DeployError> {
+    let stacks = jobs::all_ok(stacks.iter().cloned().map(|planned| {
+        let context = context.clone();
+        async move { one(&context, &planned).await }
+    }));
+    Ok(StatusReport { region: context.aws.region.clone(), stacks: stacks.await? })
+}
+
+async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, DeployError> {
+    let name = planned.name.clone();
+    let found = context.aws.stack(&planned.name).await?;
+    let Some(stack) = found.filter(|stack| stack.stack_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE"))
+    else {
+        return Ok(StackStatus { stack: name, ..StackStatus::default() });
+    };
+    let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+    let template = context.aws.template(&planned.name).await?.filter(|text| !text.is_empty());
+    let resources = context.aws.resources(&planned.name).await?;
+    let alive = resources.iter().filter(|resource| resource.resource_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE"));
+    let drift = stack.drift_information();
+    let failures = if status.contains("ROLLBACK") || status.contains("FAILED") {
+        let events = context.aws.events(stack.stack_id().unwrap_or(&planned.name), None).await?;
+        failure::failures(last_operation(&events))
+    } else {
+        Vec::new()
+    };
+    Ok(StackStatus {
+        stack: name,
+        status: Some(status),
+        reason: stack.stack_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        last_updated: stack.last_updated_time().or(stack.creation_time()).and_then(rfc3339),
+        drift: drift
+            .and_then(|drift| drift.stack_drift_status())
+            .map(|status| status.as_str().to_owned())
+            .filter(|status| status != "NOT_CHECKED"),
+        drift_checked: drift.and_then(|drift| drift.last_check_timestamp()).and_then(rfc3339),
+        up_to_date: template.map(|deployed| deployed == planned.template),
+        resources: Some(alive.count()),
+        termination_protection: stack.enable_termination_protection(),
+        outputs: report::outputs(&stack),
+        failures,
+    })
+}
+
+/// The events since the stack's last operation began.
+fn last_operation(events: &[StackEvent]) -> &[StackEvent] {
+    const BEGINNINGS: [&str; 3] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+    let begins = |event: &StackEvent| failure::is_stack(event) && BEGINNINGS.contains(&failure::status(event));
+    let start = events.iter().rposition(begins).unwrap_or_default();
+    &events[start..]
+}
+
+fn rfc3339(time: &DateTime) -> Option<String> {
+    // Fails only for years that RFC 3339 cannot express.
+    time.fmt(DateTimeFormat::DateTime).ok()
+}

@@ -1,0 +1,172 @@
+//! What `kind.yaml` and a target type's file say.
+
+use healstack_model::{Action, Layer, Seconds};
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// `kind.yaml`: everything about a kind that is not its templates.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// One sentence: what the healing does.
+    pub summary: String,
+    /// What selects the kind, together with the target's type.
+    #[serde(rename = "match")]
+    pub matches: Match,
+    /// The target types it heals.
+    #[schemars(length(min = 1))]
+    pub targets: Vec<String>,
+    /// What a rule takes where it says nothing.
+    pub defaults: Defaults,
+    /// JSON Schema of each parameter, with its default; `x-unit` names the unit.
+    #[serde(default)]
+    pub parameters: IndexMap<String, Value>,
+    /// JSON Schema of each field of the rule's `signal`, with its default.
+    #[serde(default)]
+    pub signal: IndexMap<String, Value>,
+    /// Parameters that mean something else than they say. A rule that sets one gets a warning.
+    #[serde(default)]
+    pub redefined: Vec<Decided>,
+    /// Parameter values without a safe meaning. A rule that sets one does not compile.
+    #[serde(default, rename = "unsafe")]
+    pub unsafe_values: Vec<Decided>,
+    /// The kind's signals: the alarm suffixes, and what heals each.
+    #[schemars(extend("minProperties" = 1))]
+    pub signals: IndexMap<String, HealedBy>,
+    /// What AWS heals itself, in sentences.
+    #[schemars(length(min = 1))]
+    pub native: Vec<String>,
+    /// How it is known that the healing worked.
+    pub verification: String,
+    /// What must be on once in the account.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
+    /// What each API call of the runbook may touch, by `<Service>:<Api>` as the runbook writes them.
+    #[serde(default)]
+    pub permissions: IndexMap<String, Grants>,
+}
+
+/// Layer, trigger and action of the rules that a kind compiles.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    /// The layer, which is also the folder's parent.
+    pub layer: Layer,
+    /// The condition.
+    pub trigger_condition: String,
+    /// The action.
+    pub action: Action,
+}
+
+/// Defaults of a rule's own fields.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// From the end of a healing to the next.
+    pub cooldown_period: Seconds,
+    /// Within the rule's window.
+    pub max_attempts: u32,
+}
+
+/// What was decided about a parameter, or about one value of it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// The parameter.
+    pub parameter: String,
+    /// The value that it is about. Without it, every value.
+    pub equals: Option<Value>,
+    /// Why.
+    pub because: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// What heals the failure that a signal shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealedBy {
+    /// AWS itself; Healstack records it.
+    Native,
+    /// The kind's runbook, through the guard.
+    Runbook,
+    /// The agent on the host; the signal says that it did not succeed.
+    Agent,
+}
+
+impl HealedBy {
+    /// What the guard does with the signal.
+    #[must_use]
+    pub fn guard(self) -> &'static str {
+        match self {
+            Self::Native | Self::Agent => "record",
+            Self::Runbook => "runbook",
+        }
+    }
+}
+
+/// What must be on once in an account and region, in the `account` stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirement {
+    /// Resource tags on metrics, for fleet alarms that select by tag.
+    TelemetryEnrichment,
+}
+
+/// What one API call needs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Grants {
+    /// One IAM statement.
+    One(Grant),
+    /// Several.
+    Many(Vec<Grant>),
+}
+
+impl Grants {
+    /// Each of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Grant] {
+        match self {
+            Self::One(grant) => std::slice::from_ref(grant),
+            Self::Many(grants) => grants,
+        }
+    }
+}
+
+/// One permission.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// The IAM action, where it is not named like the call.
+    pub action: Option<String>,
+    /// On what.
+    pub resources: GrantResources,
+    /// IAM condition, besides the one that the target brings.
+    pub condition: Option<Value>,
+}
+
+/// On what a permission is given.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum GrantResources {
+    /// `any` (the action takes no resources), or a scope of the target type: `target` covers what the rule selects.
+    Scope(String),
+    /// These ARNs; `${AWS::Region}` and the like stay CloudFormation's.
+    Arns(Vec<String>),
+}
+
+/// A target type: how resources are selected, and what an IAM statement about them looks like.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// One sentence.
+    pub summary: String,
+    /// JSON Schema of the selector.
+    pub selector: Value,
+    /// Templates of `Resource` and `Condition` of IAM statements, by name: `target` covers the selected resources and
+    /// no others, other names what belongs to them.
+    pub scopes: IndexMap<String, String>,
+}

@@ -1,0 +1,199 @@
+//! Kinds of rules: folders under `templates/`. Nothing in Rust lists them, so a new kind is a new folder.
+//!
+//! ```text
+//! templates/targets/<type>.yaml                    a target type: its selector's schema, its IAM scope
+//! templates/partials/<name>.yaml.hbs               text that several templates share
+//! templates/<layer>/<kind>/kind.yaml               what the compiler knows of the kind
+//! templates/<layer>/<kind>/stack.yaml.hbs          its resources: signals and native healing
+//! templates/<layer>/<kind>/runbook.yaml.hbs        its runbook, where native healing is not enough
+//! templates/core|account|artifacts/stack.yaml.hbs  Healstack's own stacks
+//! ```
+//! The folders are built into the binary. A project's own `templates/` adds to them; a file there replaces the
+//! built-in file of the same path.
+
+mod definition;
+mod files;
+
+pub use definition::{Decided, Definition, Grant, GrantResources, Grants, HealedBy, Requirement, Target};
+pub use files::TemplateFiles;
+
+use crate::diagnostics::{Problem, Problems, Source};
+use crate::schema::Schema;
+use crate::yaml::{self, Node};
+use healstack_model::{Action, Layer};
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A kind of rule, ready to check rules with.
+#[derive(Debug)]
+pub struct Kind {
+    /// `<layer>/<folder>`, the kind's identity.
+    pub id: String,
+    /// What `kind.yaml` says.
+    pub definition: Definition,
+    /// Where it says it.
+    pub source: Arc<Source>,
+    /// The schema of `parameters`.
+    pub parameters: Schema,
+    /// The schema of `signal`.
+    pub signal: Schema,
+    /// Whether the folder holds a runbook.
+    pub has_runbook: bool,
+}
+
+impl Kind {
+    /// The template of the kind's resources.
+    #[must_use]
+    pub fn stack_template(&self) -> String {
+        format!("{}/stack.yaml.hbs", self.id)
+    }
+
+    /// The template of the kind's runbook.
+    #[must_use]
+    pub fn runbook_template(&self) -> String {
+        format!("{}/runbook.yaml.hbs", self.id)
+    }
+}
+
+/// A target type, ready to check selectors with.
+#[derive(Debug)]
+pub struct TargetType {
+    /// The word in `target:`.
+    pub name: String,
+    /// What the file says.
+    pub definition: Target,
+    /// The schema of the selector.
+    pub selector: Schema,
+}
+
+/// Every kind and target type there is.
+#[derive(Debug)]
+pub struct Catalog {
+    /// By identity, sorted.
+    pub kinds: IndexMap<String, Kind>,
+    /// By name, sorted.
+    pub targets: IndexMap<String, TargetType>,
+    /// The files behind them.
+    pub files: TemplateFiles,
+}
+
+impl Catalog {
+    /// Reads every kind, reporting everything that is wrong with any of them.
+    pub fn load(files: TemplateFiles, problems: &mut Problems) -> Self {
+        let mut catalog = Self { kinds: IndexMap::new(), targets: IndexMap::new(), files };
+        let paths: Vec<String> = catalog.files.paths().map(str::to_owned).collect();
+        for path in paths {
+            let parts: Vec<&str> = path.split('/').collect();
+            match parts.as_slice() {
+                ["targets", file] => {
+                    if let Some(name) = file.strip_suffix(".yaml") {
+                        catalog.load_target(name, &path, problems);
+                    }
+                }
+                [layer, folder, "kind.yaml"] => catalog.load_kind(layer, folder, &path, problems),
+                _ => {}
+            }
+        }
+        catalog.check_targets(problems);
+        catalog
+    }
+
+    fn load_target(&mut self, name: &str, path: &str, problems: &mut Problems) {
+        let source = self.files.source(path);
+        let Some((definition, node)) = read::<Target>(&source, "a target type", problems) else { return };
+        let schema = Schema::new(definition.selector.clone()).map_err(|reason| {
+            let span = node.get("selector").map_or(node.span, |node| node.span);
+            Problem::error(format!("`selector` is no JSON Schema: {reason}")).at(&source, span)
+        });
+        if let Some(selector) = problems.take(schema) {
+            self.targets.insert(name.to_owned(), TargetType { name: name.to_owned(), definition, selector });
+        }
+    }
+
+    fn load_kind(&mut self, layer: &str, folder: &str, path: &str, problems: &mut Problems) {
+        let source = self.files.source(path);
+        let Some((definition, node)) = read::<Definition>(&source, "a kind", problems) else { return };
+        let id = format!("{layer}/{folder}");
+        if definition.matches.layer.as_str() != layer {
+            let span = node.path(&["match", "layer"]).map_or(node.span, |node| node.span);
+            let message = format!("the kind is in templates/{layer}/ but matches layer `{}`", definition.matches.layer);
+            problems.push(Problem::error(message).at(&source, span).help("move the folder, or change `match.layer`"));
+        }
+        if !self.files.contains(&format!("{id}/stack.yaml.hbs")) {
+            let message = format!("the kind `{id}` has no stack.yaml.hbs");
+            problems.push(Problem::error(message).at(&source, node.span).help("add the template of its resources"));
+        }
+        for decided in definition.redefined.iter().chain(&definition.unsafe_values) {
+            if !definition.parameters.contains_key(&decided.parameter) {
+                let message = format!("`{}` is no parameter of this kind", decided.parameter);
+                problems.push(Problem::error(message).at(&source, node.span));
+            }
+        }
+        let mut schema = |field: &str, properties: &IndexMap<String, Value>| {
+            let json = json!({"type": "object", "additionalProperties": false, "properties": properties});
+            problems.take(Schema::new(json).map_err(|reason| {
+                let span = node.get(field).map_or(node.span, |node| node.span);
+                Problem::error(format!("`{field}` is no JSON Schema: {reason}")).at(&source, span)
+            }))
+        };
+        let parameters = schema("parameters", &definition.parameters);
+        let signal = schema("signal", &definition.signal);
+        if let (Some(parameters), Some(signal)) = (parameters, signal) {
+            let has_runbook = self.files.contains(&format!("{id}/runbook.yaml.hbs"));
+            self.kinds.insert(id.clone(), Kind { id, definition, source, parameters, signal, has_runbook });
+        }
+    }
+
+    fn check_targets(&self, problems: &mut Problems) {
+        let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
+        for kind in self.kinds.values() {
+            for target in kind.definition.targets.iter().filter(|target| !known.contains(&target.as_str())) {
+                let help = format!("add templates/targets/{target}.yaml; there are {}", crate::schema::list(&known));
+                problems.push(Problem::error(format!("`{}` heals unknown targets `{target}`", kind.id)).help(help));
+            }
+            for other in self.kinds.values().filter(|other| other.id > kind.id) {
+                let shared = kind.definition.targets.iter().find(|target| other.definition.targets.contains(target));
+                if let (true, Some(target)) = (kind.definition.matches == other.definition.matches, shared) {
+                    let message = format!("`{}` and `{}` both heal `{target}` on the same trigger", kind.id, other.id);
+                    problems.push(Problem::error(message).help("a rule must select one kind: change one `match`"));
+                }
+            }
+        }
+    }
+
+    /// The kinds of a layer, with the trigger and action that select each.
+    pub fn of_layer(&self, layer: Layer) -> impl Iterator<Item = &Kind> {
+        self.kinds.values().filter(move |kind| kind.definition.matches.layer == layer)
+    }
+
+    /// The kinds that a layer, trigger and action select; the target type decides between them.
+    #[must_use]
+    pub fn select(&self, layer: Layer, trigger: &str, action: Action) -> Vec<&Kind> {
+        self.of_layer(layer)
+            .filter(|kind| {
+                let matches = &kind.definition.matches;
+                matches.trigger_condition == trigger && matches.action == action
+            })
+            .collect()
+    }
+}
+
+/// Reads one definition file.
+fn read<T: DeserializeOwned + schemars::JsonSchema>(
+    source: &Arc<Source>,
+    what: &str,
+    problems: &mut Problems,
+) -> Option<(T, Node)> {
+    let node = problems.take(yaml::parse(source))?;
+    let schema = problems.take(Schema::of::<T>().map_err(Problem::error))?;
+    let found = schema.check(source, &node, what);
+    if !found.is_empty() {
+        problems.extend(found);
+        return None;
+    }
+    let value = serde_json::from_value(node.to_json())
+        .map_err(|error| Problem::error(error.to_string()).at(source, node.span));
+    Some((problems.take(value)?, node))
+}
