@@ -138,7 +138,7 @@ impl JsonSchema for Seconds {
             "type": ["integer", "string"],
             "minimum": 1,
             "maximum": MAX_SECONDS,
-            "pattern": "^[0-9]+[smhd]?$",
+            "pattern": "^0*[1-9][0-9]*[smhd]?$",
             "format": Self::FORMAT,
             "description": "Seconds (600), or a number with a unit of s, m, h or d (10m).",
         })

@@ -118,7 +118,9 @@ pub fn logical_id(name: &RuleName) -> String {
 /// A logical id from any text, for resources that repeat over a list: alphanumeric head plus a hash of the whole.
 #[must_use]
 pub fn logical_suffix(text: &str) -> String {
-    let head: String = text.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
+    let mut head = text.chars().filter(char::is_ascii_alphanumeric);
+    let first = head.next().map(|c| c.to_ascii_uppercase());
+    let head: String = first.into_iter().chain(head).take(24).collect();
     format!("{head}{}", hash8(text))
 }
 

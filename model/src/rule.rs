@@ -56,7 +56,7 @@ pub struct Rule {
     /// What the healing does about it.
     pub action: Action,
     /// What is healed: one target type with its selector, for instance `instances: {tag: {app: checkout}}`.
-    #[schemars(length(min = 1, max = 1))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     pub target: Map<String, Value>,
     /// Parameters of this kind of rule.
     #[serde(default)]

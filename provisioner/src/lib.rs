@@ -1,10 +1,14 @@
 //! Compiles healing rules into CloudFormation, checks them and deploys them.
 
+pub mod cli;
 pub mod compile;
 pub mod config;
+#[cfg(feature = "deploy")]
+pub mod deploy;
 pub mod diagnostics;
 pub mod generated;
 pub mod kinds;
+pub mod local;
 pub mod project;
 pub mod render;
 pub mod rules;

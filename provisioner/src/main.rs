@@ -1,1 +1,7 @@
-fn main(){}
+//! `healstack`, the command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    healstack::cli::main()
+}

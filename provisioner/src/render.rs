@@ -21,11 +21,12 @@ use std::sync::Arc;
 
 /// Stands for `{{` of a value in a runbook until the check after rendering; from Unicode's private use area.
 const HELD_BRACES: &str = "\u{F8FF}\u{F8FE}";
+/// The same as [`quote`] writes it.
+const HELD_BRACES_QUOTED: &str = "\\uF8FF\\uF8FE";
 
 /// All templates, compiled.
 pub struct Renderer {
     templates: Handlebars<'static>,
-    runbooks: Handlebars<'static>,
     files: TemplateFiles,
 }
 
@@ -40,22 +41,17 @@ impl Renderer {
     pub fn new(files: &TemplateFiles, names: &Names) -> Result<Self, Vec<Problem>> {
         let mut templates = registry(names);
         templates.register_escape_fn(quote);
-        let mut runbooks = registry(names);
-        runbooks.register_escape_fn(|text| quote(&text.replace("{{", HELD_BRACES)));
         let mut problems = Vec::new();
         for (path, source) in files.iter().filter(|(path, _)| path.ends_with(".hbs")) {
             let name = path
                 .strip_prefix("partials/")
                 .and_then(|partial| partial.strip_suffix(".yaml.hbs"))
                 .unwrap_or(path);
-            for registry in [&mut templates, &mut runbooks] {
-                if let Err(error) = registry.register_template_string(name, source.text()) {
-                    problems.push(template_problem(source, error.pos().map(|(line, _)| line), &error.reason().to_string()));
-                    break;
-                }
+            if let Err(error) = templates.register_template_string(name, source.text()) {
+                problems.push(template_problem(source, error.pos().map(|(line, _)| line), &error.reason().to_string()));
             }
         }
-        if problems.is_empty() { Ok(Self { templates, runbooks, files: files.clone() }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { templates, files: files.clone() }) } else { Err(problems) }
     }
 
     /// Renders the template of a path to a source that errors can point into.
@@ -66,14 +62,13 @@ impl Renderer {
 
     /// Renders a runbook.
     pub fn render_runbook(&self, path: &str, context: &Value) -> Result<Arc<Source>, Problem> {
-        let text = self.runbooks.render(path, context).map_err(|error| self.render_problem(path, &error))?;
-        if let Some(held) = text.find(HELD_BRACES) {
+        let mut context = context.clone();
+        hold_braces(&mut context);
+        let text = self.templates.render(path, &context).map_err(|error| self.render_problem(path, &error))?;
+        if let Some(held) = text.find(HELD_BRACES_QUOTED) {
             let line = text[..held].lines().count();
-            let shown: String = text[held..].chars().take(30).collect::<String>().replace(HELD_BRACES, "{{");
-            return Err(Problem::error(format!(
-                "a value in templates/{path} (rendered line {line}) holds {{{{: `{shown}`"
-            ))
-            .help("Systems Manager would read it as a variable and has no escape for it: write the value without {{"));
+            return Err(Problem::error(format!("a value of the rule in templates/{path} (rendered line {line}) holds {{{{"))
+                .help("Systems Manager would read it as a variable and has no escape for it: write the value without {{"));
         }
         Ok(Source::new(format!("templates/{path} (rendered)"), text))
     }
@@ -92,6 +87,16 @@ impl Renderer {
         let partial = format!("partials/{file}.yaml.hbs");
         let file = if self.files.contains(&partial) { partial.as_str() } else { file };
         template_problem(&self.files.source(file), error.line_no, &error.reason().to_string())
+    }
+}
+
+/// Marks every `{{` of a value.
+fn hold_braces(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains("{{") => *text = text.replace("{{", HELD_BRACES),
+        Value::Array(items) => items.iter_mut().for_each(hold_braces),
+        Value::Object(map) => map.values_mut().for_each(hold_braces),
+        _ => {}
     }
 }
 
@@ -330,7 +335,3 @@ fn flow(value: &Value) -> String {
         other => other.to_string(),
     }
 }
-
-#[cfg(test)]
-#[path = "render_test.rs"]
-mod tests;

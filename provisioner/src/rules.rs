@@ -150,7 +150,8 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
     problems.extend(duplicates(source, rules));
     if broken {
         // What each kind says about its rules can be told even when another part of the file is wrong.
-        for rule in rules {
+        let with_target = |rule: &&Node| rule.get("target").is_some_and(|target| target.entries().len() == 1);
+        for rule in rules.iter().filter(with_target) {
             if let Ok(typed) = serde_json::from_value::<Rule>(rule.to_json()) {
                 resolve(source, rule, typed, &Defaults::default(), catalog, problems);
             }

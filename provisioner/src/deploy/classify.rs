@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{
-    ChangeAction, ChangeSource, PolicyAction, Replacement, RequiresRecreation, ResourceChange, ResourceChangeDetail,
+    ChangeAction, ChangeSource, PolicyAction, Replacement, RequiresRecreation, ResourceChange,
+    ResourceChangeDetail,
 };
 use serde_json::Value;
 
@@ -26,7 +27,10 @@ pub(super) fn change(change: &ResourceChange, templates: &Templates) -> Change {
         kind: kind(change),
         logical_id: logical_id.to_owned(),
         resource_type: change.resource_type().unwrap_or_default().to_owned(),
-        physical_id: change.physical_resource_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        physical_id: change
+            .physical_resource_id()
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
         policy: policy(change.policy_action()),
         properties: properties(logical_id, change.details(), templates),
     }
@@ -34,13 +38,19 @@ pub(super) fn change(change: &ResourceChange, templates: &Templates) -> Change {
 
 /// The resources of a template as additions, for a stack whose change set cannot exist yet.
 pub(super) fn additions(template: &Value) -> Vec<Change> {
-    let Some(resources) = template.get("Resources").and_then(Value::as_object) else { return Vec::new() };
+    let Some(resources) = template.get("Resources").and_then(Value::as_object) else {
+        return Vec::new();
+    };
     let mut changes: Vec<Change> = resources
         .iter()
         .map(|(name, resource)| Change {
             kind: ChangeKind::Add,
             logical_id: name.clone(),
-            resource_type: resource.get("Type").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            resource_type: resource
+                .get("Type")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             physical_id: None,
             policy: None,
             properties: Vec::new(),
@@ -67,16 +77,24 @@ fn kind(change: &ResourceChange) -> ChangeKind {
 fn policy(action: Option<&PolicyAction>) -> Option<String> {
     match action {
         Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain) => Some("Retain".to_owned()),
-        Some(PolicyAction::Snapshot | PolicyAction::ReplaceAndSnapshot) => Some("Snapshot".to_owned()),
+        Some(PolicyAction::Snapshot | PolicyAction::ReplaceAndSnapshot) => {
+            Some("Snapshot".to_owned())
+        }
         _ => None,
     }
 }
 
 /// One entry a path: a change set can name a property twice, for its own change and for one that another resource causes.
-fn properties(logical_id: &str, details: &[ResourceChangeDetail], templates: &Templates) -> Vec<PropertyChange> {
+fn properties(
+    logical_id: &str,
+    details: &[ResourceChangeDetail],
+    templates: &Templates,
+) -> Vec<PropertyChange> {
     let mut found: BTreeMap<String, PropertyChange> = BTreeMap::new();
     for detail in details {
-        let Some(property) = property(logical_id, detail, templates) else { continue };
+        let Some(property) = property(logical_id, detail, templates) else {
+            continue;
+        };
         match found.get_mut(&property.path) {
             Some(known) => {
                 known.recreation = known.recreation.max(property.recreation);
@@ -92,14 +110,28 @@ fn properties(logical_id: &str, details: &[ResourceChangeDetail], templates: &Te
     found.into_values().collect()
 }
 
-fn property(logical_id: &str, detail: &ResourceChangeDetail, templates: &Templates) -> Option<PropertyChange> {
+fn property(
+    logical_id: &str,
+    detail: &ResourceChangeDetail,
+    templates: &Templates,
+) -> Option<PropertyChange> {
     let target = detail.target()?;
-    let attribute = target.attribute().map_or("", |attribute| attribute.as_str());
-    let direct = matches!(detail.change_source(), Some(ChangeSource::DirectModification) | None);
-    let (mut before, mut after) =
-        (target.before_value().map(str::to_owned), target.after_value().map(str::to_owned));
+    let attribute = target
+        .attribute()
+        .map_or("", |attribute| attribute.as_str());
+    let direct = matches!(
+        detail.change_source(),
+        Some(ChangeSource::DirectModification) | None
+    );
+    let (mut before, mut after) = (
+        target.before_value().map(str::to_owned),
+        target.after_value().map(str::to_owned),
+    );
     if before.is_none() && after.is_none() && direct {
-        let steps: Vec<&str> = std::iter::once(attribute).chain(target.name()).filter(|step| !step.is_empty()).collect();
+        let steps: Vec<&str> = std::iter::once(attribute)
+            .chain(target.name())
+            .filter(|step| !step.is_empty())
+            .collect();
         before = in_template(&templates.before, logical_id, &steps);
         after = in_template(&templates.after, logical_id, &steps);
     }
@@ -113,7 +145,10 @@ fn property(logical_id: &str, detail: &ResourceChangeDetail, templates: &Templat
         before,
         after,
         recreation,
-        because_of: detail.causing_entity().filter(|cause| !direct && !cause.is_empty()).map(str::to_owned),
+        because_of: detail
+            .causing_entity()
+            .filter(|cause| !direct && !cause.is_empty())
+            .map(str::to_owned),
     })
 }
 
@@ -121,9 +156,14 @@ fn property(logical_id: &str, detail: &ResourceChangeDetail, templates: &Templat
 fn path(attribute: &str, name: Option<&str>, path: Option<&str>) -> String {
     if let Some(path) = path.filter(|path| !path.is_empty()) {
         let path = path.trim_start_matches('/');
-        return path.strip_prefix("Properties/").unwrap_or(path).replace('/', ".");
+        return path
+            .strip_prefix("Properties/")
+            .unwrap_or(path)
+            .replace('/', ".");
     }
-    name.filter(|name| !name.is_empty()).unwrap_or(attribute).to_owned()
+    name.filter(|name| !name.is_empty())
+        .unwrap_or(attribute)
+        .to_owned()
 }
 
 fn in_template(template: &Value, logical_id: &str, steps: &[&str]) -> Option<String> {
@@ -136,3 +176,7 @@ fn in_template(template: &Value, logical_id: &str, steps: &[&str]) -> Option<Str
         other => other.to_string(),
     })
 }
+
+#[cfg(test)]
+#[path = "classify_test.rs"]
+mod tests;

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::RequestId;
 
+use super::call_failure::AwsFailure;
+
 /// Why a command could not run.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum DeployError {
@@ -28,8 +30,12 @@ pub enum DeployError {
     NoRegion,
 
     /// The credentials belong to another account than the environment names.
-    #[error("the credentials belong to account {actual}, but the environment is account {expected}")]
-    #[diagnostic(help("choose the profile of account {expected} (`--profile`), or correct the account in healstack.yaml"))]
+    #[error(
+        "the credentials belong to account {actual}, but the environment is account {expected}"
+    )]
+    #[diagnostic(help(
+        "choose the profile of account {expected} (`--profile`), or correct the account in healstack.yaml"
+    ))]
     WrongAccount {
         /// The account of the environment.
         expected: String,
@@ -68,7 +74,10 @@ pub enum DeployError {
     },
 
     /// CloudFormation refused the change set.
-    #[error("CloudFormation refused the change set of stack {stack}: {reason}{}", list(details))]
+    #[error(
+        "CloudFormation refused the change set of stack {stack}: {reason}{}",
+        list(details)
+    )]
     ChangeSet {
         /// The stack.
         stack: String,
@@ -96,8 +105,12 @@ pub enum DeployError {
     },
 
     /// The template must go through a bucket, and there is none.
-    #[error("the template of stack {stack} has {bytes} bytes and must go through an artifact bucket: {reason}")]
-    #[diagnostic(help("name a bucket as `artifact_bucket` in healstack.yaml, or deploy the stack that makes one"))]
+    #[error(
+        "the template of stack {stack} has {bytes} bytes and must go through an artifact bucket: {reason}"
+    )]
+    #[diagnostic(help(
+        "name a bucket as `artifact_bucket` in healstack.yaml, or deploy the stack that makes one"
+    ))]
     NoArtifactBucket {
         /// The stack.
         stack: String,
@@ -147,21 +160,31 @@ pub enum DeployError {
 impl DeployError {
     /// One error as it is, several as [`DeployError::Several`]; an interruption hides the rest, since it is what the user did.
     pub(super) fn of_many(mut errors: Vec<DeployError>) -> Self {
-        if errors.iter().any(|error| matches!(error, Self::Interrupted)) {
+        if errors
+            .iter()
+            .any(|error| matches!(error, Self::Interrupted))
+        {
             return Self::Interrupted;
         }
+        collapse(&mut errors);
         match errors.pop() {
             Some(only) if errors.is_empty() => only,
             Some(last) => {
                 errors.push(last);
                 Self::Several { errors }
             }
-            None => Self::Task { reason: "an error without a cause".to_owned() },
+            None => Self::Task {
+                reason: "an error without a cause".to_owned(),
+            },
         }
     }
 
     /// The error of one call, for `stack` if it was made for one.
-    pub(super) fn call<E, R>(operation: &'static str, stack: Option<&str>, error: SdkError<E, R>) -> Self
+    pub(super) fn call<E, R>(
+        operation: &'static str,
+        stack: Option<&str>,
+        error: &SdkError<E, R>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
         R: fmt::Debug + Send + Sync + 'static,
@@ -169,110 +192,101 @@ impl DeployError {
     {
         let failure = AwsFailure::new(operation, error);
         let advice = failure.advice();
-        Self::Aws { stack: stack.map(str::to_owned), failure: Box::new(failure), advice }
-    }
-}
-
-/// A failed call, with what AWS support needs to find it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AwsFailure {
-    /// Service and operation, such as `cloudformation:CreateChangeSet`.
-    pub operation: &'static str,
-    /// The service's error code; `None` when the call did not reach the service.
-    pub code: Option<String>,
-    /// The service's message, or the reason why it was not reached.
-    pub message: String,
-    /// The request id, when the service answered.
-    pub request_id: Option<String>,
-}
-
-impl fmt::Display for AwsFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed: ", self.operation)?;
-        if let Some(code) = &self.code {
-            write!(f, "{code}: ")?;
-        }
-        f.write_str(&self.message)?;
-        match &self.request_id {
-            Some(id) => write!(f, " (request {id})"),
-            None => Ok(()),
+        Self::Aws {
+            stack: stack.map(str::to_owned),
+            failure: Box::new(failure),
+            advice,
         }
     }
 }
 
-impl AwsFailure {
-    fn new<E, R>(operation: &'static str, error: SdkError<E, R>) -> Self
-    where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: fmt::Debug + Send + Sync + 'static,
-        SdkError<E, R>: RequestId,
-    {
-        let request_id = error.request_id().map(str::to_owned);
-        let code = error.code().map(str::to_owned);
-        let message = match error.message() {
-            Some(message) => message.to_owned(),
-            None => causes(&error),
-        };
-        Self { operation, code, message, request_id }
-    }
-
-    /// Whether the service says that the stack or change set does not exist.
-    pub(super) fn is_missing(&self) -> bool {
-        self.code.as_deref() == Some("ChangeSetNotFound")
-            || (self.code.as_deref() == Some("ValidationError") && self.message.contains("does not exist"))
-    }
-
-    fn advice(&self) -> Option<String> {
-        let text = self.message.to_lowercase();
-        let advice = match self.code.as_deref() {
-            Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired") => {
-                "the credentials have expired: run `aws sso login` (SSO), or fetch new ones"
-            }
-            Some("InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" | "AuthFailure") => {
-                "AWS does not know these credentials: check AWS_PROFILE or `--profile`, and AWS_ACCESS_KEY_ID in the environment"
-            }
-            Some("AccessDenied" | "AccessDeniedException") => {
-                "the credentials lack this permission; ARCHITECTURE.md lists what deploying needs"
-            }
-            Some("InsufficientCapabilitiesException") => "this is a defect of healstack: the template needs a capability that was not acknowledged",
-            Some(_) => return None,
-            None if text.contains("sso") || text.contains("token") && text.contains("expired") => {
-                "the SSO session has ended or was never begun: run `aws sso login` with the same profile"
-            }
-            None if text.contains("credential") => {
-                "no usable AWS credentials: set AWS_PROFILE or pass `--profile`, run `aws sso login`, or use `--local` to try without an account"
-            }
-            None if text.contains("connect") || text.contains("dns") || text.contains("dispatch") => {
-                "the endpoint did not answer: check the network, the region's name, and AWS_ENDPOINT_URL or `--endpoint-url`"
-            }
-            None => return None,
-        };
-        Some(advice.to_owned())
-    }
-}
-
-/// The messages of an error and its causes in one line, each once.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !text.is_empty() && !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
+/// What failed in the same words for every stack and has nothing to do with stacks, such as missing credentials, is said
+/// once. Such failures are those with advice.
+fn collapse(errors: &mut Vec<DeployError>) {
+    let words = |error: &DeployError| match error {
+        DeployError::Aws {
+            failure, advice, ..
+        } if advice.is_some() => Some((
+            failure.operation,
+            failure.code.clone(),
+            failure.message.clone(),
+        )),
+        _ => None,
+    };
+    let first = errors.first().and_then(words);
+    if errors.len() > 1 && first.is_some() && errors.iter().all(|error| words(error) == first) {
+        errors.truncate(1);
+        if let Some(DeployError::Aws { stack, .. }) = errors.first_mut() {
+            *stack = None;
         }
-        next = error.source();
     }
-    parts.join(": ")
 }
 
 fn of_stack(stack: Option<&str>) -> String {
-    stack.map(|stack| format!("stack {stack}: ")).unwrap_or_default()
+    stack
+        .map(|stack| format!("stack {stack}: "))
+        .unwrap_or_default()
 }
 
 fn because(reason: Option<&str>) -> String {
-    reason.filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default()
+    reason
+        .filter(|reason| !reason.is_empty())
+        .map(|reason| format!(" ({reason})"))
+        .unwrap_or_default()
 }
 
 fn list(details: &[String]) -> String {
-    details.iter().map(|detail| format!("\n  - {detail}")).collect()
+    details
+        .iter()
+        .flat_map(|detail| ["\n  - ", detail])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_failure_of_every_stack_is_said_once() {
+        let failed = |stack: &str, message: &str| DeployError::Aws {
+            stack: Some(stack.to_owned()),
+            failure: Box::new(AwsFailure {
+                operation: "cloudformation:DescribeStacks",
+                code: None,
+                message: message.to_owned(),
+                request_id: None,
+            }),
+            advice: Some("log in".to_owned()),
+        };
+        let same = DeployError::of_many(vec![
+            failed("a", "no credentials"),
+            failed("b", "no credentials"),
+        ]);
+        assert_eq!(
+            same.to_string(),
+            "cloudformation:DescribeStacks failed: no credentials"
+        );
+        let other =
+            DeployError::of_many(vec![failed("a", "no credentials"), failed("b", "refused")]);
+        assert_eq!(other.to_string(), "2 stacks have errors");
+    }
+
+    #[test]
+    fn several_errors_are_kept_and_an_interruption_hides_them() {
+        let duplicate = || DeployError::DuplicateStack {
+            stack: "a".to_owned(),
+        };
+        assert!(matches!(
+            DeployError::of_many(vec![duplicate()]),
+            DeployError::DuplicateStack { .. }
+        ));
+        assert_eq!(
+            DeployError::of_many(vec![duplicate(), duplicate()]).to_string(),
+            "2 stacks have errors"
+        );
+        assert!(matches!(
+            DeployError::of_many(vec![duplicate(), DeployError::Interrupted]),
+            DeployError::Interrupted
+        ));
+    }
 }

@@ -13,6 +13,7 @@
 
 mod artifact;
 mod aws;
+mod call_failure;
 mod calls;
 mod changeset;
 mod classify;
@@ -38,19 +39,25 @@ mod template;
 mod ui;
 
 #[cfg(test)]
+#[path = "fake_test.rs"]
 mod fake;
 #[cfg(test)]
+#[path = "scenarios_test.rs"]
 mod scenarios;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use error::{AwsFailure, DeployError};
+pub use call_failure::AwsFailure;
+pub use error::DeployError;
 pub use iam::{IamChange, IamChangeKind, IamDelta, Statement, iam_statements};
-pub use plan::{Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan};
+pub use plan::{
+    Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan,
+};
 pub use report::{
-    DeployReport, DestroyReport, Failure, Outcome, OutputValue, ResourceRef, StackOutcome, StackResult,
+    DeployReport, DestroyReport, Failure, Outcome, OutputValue, ResourceRef, StackOutcome,
+    StackResult,
 };
 pub use status::{StackStatus, StatusReport};
 pub use ui::{Answer, Step, TerminalUi, Ui};
@@ -108,7 +115,11 @@ pub struct DestroyOptions {
 }
 
 /// What `stacks` would change, from change sets that are deleted again.
-pub async fn diff(stacks: &[PlannedStack], account: &Account, ui: &Arc<dyn Ui>) -> Result<DiffReport, DeployError> {
+pub async fn diff(
+    stacks: &[PlannedStack],
+    account: &Account,
+    ui: &Arc<dyn Ui>,
+) -> Result<DiffReport, DeployError> {
     let context = run::Context::connect(account, ui).await?;
     run::diff(&context, stacks).await
 }

@@ -26,7 +26,9 @@ impl Situation {
 
 /// The situation of a stack, or an error with the way out of its state.
 pub(super) fn situation(name: &str, stack: Option<&Stack>) -> Result<Situation, DeployError> {
-    let Some(stack) = stack else { return Ok(Situation::Missing) };
+    let Some(stack) = stack else {
+        return Ok(Situation::Missing);
+    };
     let status = stack.stack_status().map_or("", |status| status.as_str());
     let advice = match status {
         "DELETE_COMPLETE" => return Ok(Situation::Missing),
@@ -71,7 +73,10 @@ mod tests {
     use super::*;
 
     fn stack(status: &str) -> Stack {
-        Stack::builder().stack_name("s").stack_status(status.into()).build()
+        Stack::builder()
+            .stack_name("s")
+            .stack_status(status.into())
+            .build()
     }
 
     #[test]
@@ -82,10 +87,21 @@ mod tests {
         assert_eq!(of("REVIEW_IN_PROGRESS"), Some(Situation::InReview));
         assert_eq!(of("ROLLBACK_COMPLETE"), Some(Situation::Leftover));
         assert_eq!(of("ROLLBACK_FAILED"), Some(Situation::Leftover));
-        for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE"] {
+        for status in [
+            "CREATE_COMPLETE",
+            "UPDATE_COMPLETE",
+            "UPDATE_ROLLBACK_COMPLETE",
+            "UPDATE_FAILED",
+            "IMPORT_COMPLETE",
+        ] {
             assert_eq!(of(status), Some(Situation::Deployed), "{status}");
         }
-        for status in ["CREATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"] {
+        for status in [
+            "CREATE_IN_PROGRESS",
+            "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+            "DELETE_FAILED",
+            "UPDATE_ROLLBACK_FAILED",
+        ] {
             assert_eq!(of(status), None, "{status}");
         }
     }
@@ -94,6 +110,9 @@ mod tests {
     fn a_failed_roll_back_says_how_to_continue() {
         let error = situation("heal--core", Some(&stack("UPDATE_ROLLBACK_FAILED"))).unwrap_err();
         let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
-        assert!(help.unwrap().contains("continue-update-rollback --stack-name heal--core"));
+        assert!(
+            help.unwrap()
+                .contains("continue-update-rollback --stack-name heal--core")
+        );
     }
 }

@@ -12,7 +12,9 @@ use serde_json::{Map, Value};
 pub(super) fn parse(text: &str) -> Value {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
-        let Ok((event, _)) = event else { return Value::Null };
+        let Ok((event, _)) = event else {
+            return Value::Null;
+        };
         if matches!(event, Event::DocumentEnd) {
             break;
         }
@@ -50,16 +52,28 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let is_string = style != ScalarStyle::Plain || tag.is_some() || self.expects_key();
-                let value = if is_string { Value::String(text.into_owned()) } else { plain(&text) };
+                let value = if is_string {
+                    Value::String(text.into_owned())
+                } else {
+                    plain(&text)
+                };
                 self.finish(value, anchor, short_name(tag.as_deref()));
             }
             Event::SequenceStart(anchor, tag) => {
                 let tag = short_name(tag.as_deref());
-                self.open.push(Open { value: Collection::Sequence(Vec::new()), anchor, tag });
+                self.open.push(Open {
+                    value: Collection::Sequence(Vec::new()),
+                    anchor,
+                    tag,
+                });
             }
             Event::MappingStart(anchor, tag) => {
                 let tag = short_name(tag.as_deref());
-                self.open.push(Open { value: Collection::Mapping(Map::new(), None), anchor, tag });
+                self.open.push(Open {
+                    value: Collection::Mapping(Map::new(), None),
+                    anchor,
+                    tag,
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return };
@@ -74,7 +88,13 @@ impl Builder {
     }
 
     fn expects_key(&self) -> bool {
-        matches!(self.open.last(), Some(Open { value: Collection::Mapping(_, None), .. }))
+        matches!(
+            self.open.last(),
+            Some(Open {
+                value: Collection::Mapping(_, None),
+                ..
+            })
+        )
     }
 
     fn finish(&mut self, value: Value, anchor: usize, tag: Option<String>) {
@@ -104,7 +124,8 @@ impl Builder {
 
 /// `!Sub` is `Sub`; tags of YAML itself (`!!str`) are none of CloudFormation's.
 fn short_name(tag: Option<&Tag>) -> Option<String> {
-    tag.filter(|tag| !tag.is_yaml_core_schema()).map(|tag| tag.suffix.trim_start_matches('!').to_owned())
+    tag.filter(|tag| !tag.is_yaml_core_schema())
+        .map(|tag| tag.suffix.trim_start_matches('!').to_owned())
 }
 
 /// `!Ref` and `!Condition` have no prefix; the value of `!GetAtt` is a list in its long form.
@@ -112,8 +133,14 @@ fn long_form(tag: &str, value: Value) -> Value {
     let (key, value) = match (tag, value) {
         ("Ref" | "Condition", value) => (tag.to_owned(), value),
         ("GetAtt", Value::String(path)) => {
-            let parts = path.split_once('.').map_or_else(|| vec![path.as_str()], |(name, attribute)| vec![name, attribute]);
-            ("Fn::GetAtt".to_owned(), parts.into_iter().map(Value::from).collect())
+            let parts = path.split_once('.').map_or_else(
+                || vec![path.as_str()],
+                |(name, attribute)| vec![name, attribute],
+            );
+            (
+                "Fn::GetAtt".to_owned(),
+                parts.into_iter().map(Value::from).collect(),
+            )
         }
         (_, value) => (format!("Fn::{tag}"), value),
     };
@@ -137,7 +164,9 @@ fn plain(text: &str) -> Value {
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Object(entries) if entries.len() == 1 => reference(entries).unwrap_or_else(|| value.to_string()),
+        Value::Object(entries) if entries.len() == 1 => {
+            reference(entries).unwrap_or_else(|| value.to_string())
+        }
         other => other.to_string(),
     }
 }
@@ -162,7 +191,9 @@ mod tests {
 
     #[test]
     fn short_intrinsics_become_long_ones() {
-        let value = parse("a: !Ref B\nb: !GetAtt Role.Arn\nc: !Sub '${X}-y'\nd: !If [C, 1, !Ref 'AWS::NoValue']\n");
+        let value = parse(
+            "a: !Ref B\nb: !GetAtt Role.Arn\nc: !Sub '${X}-y'\nd: !If [C, 1, !Ref 'AWS::NoValue']\n",
+        );
         assert_eq!(
             value,
             json!({"a": {"Ref": "B"}, "b": {"Fn::GetAtt": ["Role", "Arn"]}, "c": {"Fn::Sub": "${X}-y"},
@@ -176,7 +207,10 @@ mod tests {
         assert_eq!(value["x"], json!([1, 2.5, "3", "yes", true, null]));
         assert_eq!(value["y"], value["x"]);
         assert_eq!(value["2012"], json!("2012-10-17"));
-        assert_eq!(parse(r#"{"Resources": {"A": {"Type": "T"}}}"#), json!({"Resources": {"A": {"Type": "T"}}}));
+        assert_eq!(
+            parse(r#"{"Resources": {"A": {"Type": "T"}}}"#),
+            json!({"Resources": {"A": {"Type": "T"}}})
+        );
     }
 
     #[test]
@@ -189,6 +223,9 @@ mod tests {
     fn references_read_as_in_a_substitution() {
         assert_eq!(text(&json!({"Fn::GetAtt": ["Role", "Arn"]})), "${Role.Arn}");
         assert_eq!(text(&json!({"Ref": "AWS::Region"})), "${AWS::Region}");
-        assert_eq!(text(&json!({"Fn::Join": ["", ["a"]]})), r#"{"Fn::Join":["",["a"]]}"#);
+        assert_eq!(
+            text(&json!({"Fn::Join": ["", ["a"]]})),
+            r#"{"Fn::Join":["",["a"]]}"#
+        );
     }
 }

@@ -45,9 +45,12 @@ pub(crate) fn status(status: &str) -> String {
     }
 }
 
-/// `0.4s`, `12.3s`, `3m 05s`.
+/// `40ms`, `12.3s`, `3m 05s`.
 pub(crate) fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
+    if whole == 0 {
+        return format!("{}ms", time.as_millis());
+    }
     if whole < 60 {
         return format!("{:.1}s", time.as_secs_f64());
     }
@@ -56,5 +59,9 @@ pub(crate) fn seconds(time: Duration) -> String {
 
 /// `1 resource`, `2 resources`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }

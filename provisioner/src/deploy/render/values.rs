@@ -18,11 +18,19 @@ pub(super) fn property(change: &PropertyChange) -> Vec<String> {
     match (&change.before, &change.after) {
         (None, None) => lines.push(change.path.clone()),
         (before, after) if is_short(before.as_deref()) && is_short(after.as_deref()) => {
-            lines.push(format!("{}: {} -> {}", change.path, side(before.as_deref(), style::red), side(after.as_deref(), style::green)));
+            lines.push(format!(
+                "{}: {} -> {}",
+                change.path,
+                side(before.as_deref(), style::red),
+                side(after.as_deref(), style::green)
+            ));
         }
         (before, after) => {
             lines.push(format!("{}:", change.path));
-            lines.extend(differing(&lay_out(before.as_deref()), &lay_out(after.as_deref())));
+            lines.extend(differing(
+                &lay_out(before.as_deref()),
+                &lay_out(after.as_deref()),
+            ));
         }
     }
     if let (Some(cause), Some(first)) = (&change.because_of, lines.first_mut()) {
@@ -41,10 +49,14 @@ fn side(value: Option<&str>, paint: fn(String) -> String) -> String {
 
 /// JSON a member a line; other text as it is.
 fn lay_out(value: Option<&str>) -> String {
-    let Some(value) = value else { return String::new() };
+    let Some(value) = value else {
+        return String::new();
+    };
     let parsed: Option<Value> = serde_json::from_str(value).ok();
     let pretty = parsed.filter(|parsed| parsed.is_object() || parsed.is_array());
-    pretty.and_then(|parsed| serde_json::to_string_pretty(&parsed).ok()).unwrap_or_else(|| value.to_owned())
+    pretty
+        .and_then(|parsed| serde_json::to_string_pretty(&parsed).ok())
+        .unwrap_or_else(|| value.to_owned())
 }
 
 fn differing(before: &str, after: &str) -> Vec<String> {

@@ -1,0 +1,243 @@
+//! `healstack diff`, `deploy`, `destroy`, `status`: the commands that talk to AWS.
+
+use super::output::{GOOD, report};
+use super::{Exit, Session};
+use crate::deploy::{self, Account, DeployError, Outcome, PlannedStack, TerminalUi, Ui, render};
+use crate::diagnostics::{Problem, Problems};
+use crate::generated::{self, State};
+use crate::local::LocalAws;
+use crate::project::{Compiled, Project};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+/// Where to deploy; the rest comes from the ordinary AWS configuration chain.
+#[derive(Debug, clap::Args)]
+pub(super) struct AwsOptions {
+    /// Use the local AWS, which is started when it does not run.
+    #[arg(long)]
+    local: bool,
+    /// The profile of the AWS configuration files.
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    profile: Option<String>,
+    /// The endpoint of every service. Default: AWS_ENDPOINT_URL, or AWS.
+    #[arg(long, value_name = "URL", conflicts_with = "local")]
+    endpoint_url: Option<String>,
+}
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DiffOptions {
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// Options of `deploy`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DeployOptions {
+    #[command(flatten)]
+    aws: AwsOptions,
+    /// Deploy without asking.
+    #[arg(short, long)]
+    yes: bool,
+    /// Refuse when generated/ is not what the rules say: what is deployed is then what was reviewed.
+    #[arg(long)]
+    locked: bool,
+}
+
+/// Options of `destroy`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DestroyOptions {
+    #[command(flatten)]
+    aws: AwsOptions,
+    /// Delete without asking.
+    #[arg(short, long)]
+    yes: bool,
+    /// Lift the termination protection of the core stack.
+    #[arg(long)]
+    disable_protection: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusOptions {
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// A compiled project and where it goes.
+struct Prepared {
+    project: Project,
+    compiled: Compiled,
+    stacks: Vec<PlannedStack>,
+    account: Account,
+    ui: Arc<dyn Ui>,
+}
+
+pub(super) fn diff(session: &Session, options: &DiffOptions) -> Exit {
+    with(session, &options.aws, |prepared| async move {
+        let found = deploy::diff(&prepared.stacks, &prepared.account, &prepared.ui).await?;
+        Ok((render::diff(&found), value(&found), Exit::Success))
+    })
+}
+
+pub(super) fn deploy(session: &Session, options: &DeployOptions) -> Exit {
+    let prepared = match prepare(session, &options.aws) {
+        Ok(prepared) => prepared,
+        Err(exit) => return exit,
+    };
+    if let Err(problem) = write_generated(session, &prepared, options.locked) {
+        return session.printer.fail(problem);
+    }
+    let local = options.aws.local;
+    let options = deploy::DeployOptions { yes: options.yes };
+    run(session, async move {
+        let done = deploy::deploy(&prepared.stacks, &prepared.account, options, &prepared.ui).await?;
+        let mut text = render::deploy(&done);
+        if local && matches!(done.outcome, Outcome::Done | Outcome::Unchanged) {
+            text.push_str(&next_steps(&prepared));
+        }
+        Ok((text, value(&done), exit(done.outcome)))
+    })
+}
+
+pub(super) fn destroy(session: &Session, options: &DestroyOptions) -> Exit {
+    let destroy = deploy::DestroyOptions { yes: options.yes, disable_protection: options.disable_protection };
+    with(session, &options.aws, move |prepared| async move {
+        let done = deploy::destroy(&prepared.stacks, &prepared.account, destroy, &prepared.ui).await?;
+        Ok((render::destroy(&done), value(&done), exit(done.outcome)))
+    })
+}
+
+pub(super) fn status(session: &Session, options: &StatusOptions) -> Exit {
+    with(session, &options.aws, |prepared| async move {
+        let found = deploy::status(&prepared.stacks, &prepared.account, &prepared.ui).await?;
+        Ok((render::status(&found), value(&found), Exit::Success))
+    })
+}
+
+fn exit(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Unchanged | Outcome::Done => Exit::Success,
+        Outcome::Failed | Outcome::Cancelled => Exit::Failure,
+        Outcome::Detached => Exit::Detached,
+    }
+}
+
+fn value(report: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(report).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        let failed = matches!(fields.get("outcome").and_then(Value::as_str), Some("failed" | "cancelled"));
+        fields.insert("ok".to_owned(), (!failed).into());
+    }
+    value
+}
+
+/// Compiles, finds the account, and runs a command on both.
+fn with<F, R>(session: &Session, aws: &AwsOptions, command: F) -> Exit
+where
+    F: FnOnce(Prepared) -> R,
+    R: Future<Output = Result<(String, Value, Exit), DeployError>>,
+{
+    match prepare(session, aws) {
+        Ok(prepared) => run(session, command(prepared)),
+        Err(exit) => exit,
+    }
+}
+
+fn run(session: &Session, command: impl Future<Output = Result<(String, Value, Exit), DeployError>>) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return session.printer.fail(Problem::error(format!("cannot start the runtime: {error}"))),
+    };
+    match runtime.block_on(command) {
+        Ok((text, value, exit)) => {
+            session.printer.result(&text, value, &Problems::default());
+            exit
+        }
+        Err(error) => report(session.printer, &error),
+    }
+}
+
+fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
+    let printer = session.printer;
+    let mut problems = Problems::default();
+    let compiled = session.compile(&mut problems);
+    let Some((project, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
+        return Err(printer.failure(&problems));
+    };
+    printer.warnings(&problems);
+    let mut account = Account {
+        region: Some(compiled.environment.region.clone()),
+        profile: aws.profile.clone(),
+        endpoint_url: aws.endpoint_url.clone(),
+        expected_account: Some(compiled.environment.account.clone()),
+        artifact_bucket: compiled.environment.artifact_bucket.clone(),
+        local: false,
+    };
+    if aws.local {
+        let mut progress = |message: &str| anstream::eprintln!("{message}");
+        let running = LocalAws::new(project.state_dir())
+            .start(None, &mut progress)
+            .map_err(|error| report(printer, &error))?;
+        account = Account {
+            region: account.region,
+            endpoint_url: Some(running.endpoint),
+            local: true,
+            ..Account::default()
+        };
+    }
+    let stacks = compiled.stacks.iter().map(|stack| planned(&project, &compiled, stack)).collect();
+    let ui: Arc<dyn Ui> = Arc::new(TerminalUi::new(!printer.for_people()));
+    Ok(Prepared { project, compiled, stacks, account, ui })
+}
+
+fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::CompiledStack) -> PlannedStack {
+    PlannedStack {
+        name: stack.name.clone(),
+        template: stack.text.clone(),
+        template_path: project.generated(&compiled.environment_name).join(&stack.folder).join(generated::TEMPLATE),
+        depends_on: stack.depends_on.clone(),
+        termination_protection: stack.termination_protection,
+        provides_artifact_bucket: stack.provides_artifact_bucket,
+        tags: BTreeMap::from([
+            ("healstack:environment".to_owned(), compiled.environment_name.to_string()),
+            ("healstack:stack".to_owned(), stack.folder.clone()),
+        ]),
+    }
+}
+
+/// Brings generated/ up to date, or with `--locked` refuses to deploy what was not reviewed.
+fn write_generated(session: &Session, prepared: &Prepared, locked: bool) -> Result<(), Problem> {
+    let Prepared { project, compiled, .. } = prepared;
+    let files = generated::compare(&project.root, &project.generated(&compiled.environment_name), &compiled.stacks)?;
+    let stale: Vec<_> = files.iter().filter(|file| file.state != State::Unchanged).collect();
+    if let (true, Some(file)) = (locked, stale.first()) {
+        return Err(Problem::error(format!("{} is not what the rules say", file.path.display()))
+            .help("run `healstack synth`, have the result reviewed, and deploy again"));
+    }
+    generated::write(&project.root, &files)?;
+    if session.printer.for_people() {
+        for file in stale {
+            anstream::eprintln!("{GOOD}wrote{GOOD:#} {}", file.path.display());
+        }
+    }
+    Ok(())
+}
+
+/// What to try on the local AWS.
+fn next_steps(prepared: &Prepared) -> String {
+    let endpoint = prepared.account.endpoint_url.as_deref().unwrap_or_default();
+    let region = prepared.account.region.as_deref().unwrap_or_default();
+    format!(
+        "
+The local AWS answers at {endpoint} until `healstack local stop`. Next:
+  healstack status --local          what is deployed
+  healstack diff --local            after a change to a rule
+  healstack local verify            read every resource back
+  AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region} aws cloudwatch describe-alarms
+"
+    )
+}

@@ -1,0 +1,236 @@
+//! `healstack explain`: what a rule does, said from what was compiled, so that it cannot say anything else.
+
+use super::output::{BOLD, DIM, count, seconds};
+use super::{Exit, Session};
+use crate::compile::{AlarmInfo, CompiledRule, Runbook, Step};
+use crate::diagnostics::{Problem, Problems};
+use crate::kinds::{HealedBy, Kind};
+use crate::project::Compiled;
+use crate::schema::{list, nearest};
+use crate::yaml::{Node, Value as Yaml};
+use healstack_model::Mode;
+use healstack_model::rule::lease_seconds;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Options of `explain`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The rule: its name, or `<stack>/<rule>`.
+    rule: String,
+}
+
+pub(super) fn run(session: &Session, options: &Options) -> Exit {
+    let printer = session.printer;
+    let mut problems = Problems::default();
+    let compiled = session.compile(&mut problems);
+    let Some((_, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
+        return printer.failure(&problems);
+    };
+    let rule = match find(&compiled, &options.rule) {
+        Ok(rule) => rule,
+        Err(problem) => return printer.fail(problem),
+    };
+    let kind = &compiled.catalog.kinds[&rule.healing.kind];
+    printer.result(&text(rule, kind), value(rule, kind), &problems);
+    Exit::Success
+}
+
+fn find<'a>(compiled: &'a Compiled, wanted: &str) -> Result<&'a CompiledRule, Problem> {
+    let rules: Vec<&CompiledRule> = compiled.stacks.iter().flat_map(|stack| &stack.rules).collect();
+    let matching: Vec<&&CompiledRule> =
+        rules.iter().filter(|rule| rule.identity == wanted || rule.healing.rule.name.as_str() == wanted).collect();
+    match matching.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let names: Vec<&str> = rules.iter().map(|rule| rule.healing.rule.name.as_str()).collect();
+            let identities: Vec<&str> = rules.iter().map(|rule| rule.identity.as_str()).collect();
+            let help = match nearest(wanted, &names).or_else(|| nearest(wanted, &identities)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the rules are {}", list(&identities)),
+            };
+            Err(Problem::error(format!("there is no rule `{wanted}`")).help(help))
+        }
+        several => {
+            let identities: Vec<&str> = several.iter().map(|rule| rule.identity.as_str()).collect();
+            Err(Problem::error(format!("several stacks have a rule `{wanted}`"))
+                .help(format!("name one of {}", list(&identities))))
+        }
+    }
+}
+
+fn text(rule: &CompiledRule, kind: &Kind) -> String {
+    let healing = &rule.healing;
+    let mut out = String::new();
+    let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}\n{}", rule.identity, kind.id, kind.definition.summary);
+    let _ = writeln!(out, "\n{BOLD}Now{BOLD:#}\n  {}", state(rule));
+    let _ = writeln!(out, "  Target: {} {}", healing.target_type, healing.selector);
+
+    heading(&mut out, "What AWS heals itself");
+    for sentence in &kind.definition.native {
+        let _ = writeln!(out, "  - {sentence}");
+    }
+    heading(&mut out, "What is watched");
+    let mut alarms: Vec<&AlarmInfo> = rule.alarms.iter().collect();
+    alarms.sort_by_key(|alarm| alarm.detection_seconds);
+    for alarm in alarms {
+        let _ = writeln!(out, "  after {:<9} {}", seconds(alarm.detection_seconds), alarm.description);
+        let _ = writeln!(out, "  {DIM}{:<15} {}{DIM:#}\n{:18}{}", "", alarm.name, "", reaction(rule, kind, alarm));
+    }
+    if let Some(runbook) = &rule.runbook {
+        let lease = seconds(lease_seconds(runbook.worst_case));
+        heading(&mut out, &format!("What the runbook does, in {} at most (lease {lease})", seconds(runbook.worst_case)));
+        let _ = writeln!(out, "  {}", runbook.description);
+        steps(&mut out, runbook);
+    }
+    let _ = writeln!(out, "  Healed when: {}", kind.definition.verification);
+
+    heading(&mut out, "How often");
+    let _ = writeln!(
+        out,
+        "  {} of a resource in {}, {} after the end of one before the next; they renew after {} of health",
+        count(healing.max_attempts as usize, "attempt"),
+        healing.window,
+        healing.cooldown,
+        healing.stable_for
+    );
+    let _ = writeln!(out, "  {} at once and {} an hour, over all resources", healing.budget.concurrent, healing.budget.per_hour);
+    match &healing.rule.escalate_to {
+        Some(next) => drop(writeln!(out, "  Then the rule {next} takes over.")),
+        None => drop(writeln!(out, "  Then a human is called.")),
+    }
+    if let Some(alarm) = &healing.suppress_while {
+        let _ = writeln!(out, "  Not while the alarm {alarm} is in ALARM.");
+    }
+    if !rule.statements.is_empty() {
+        heading(&mut out, "What the runbook may touch");
+        rule.statements.iter().for_each(|statement| permission(&mut out, statement));
+    }
+    out
+}
+
+fn heading(out: &mut String, text: &str) {
+    let _ = writeln!(out, "\n{BOLD}{text}{BOLD:#}");
+}
+
+fn state(rule: &CompiledRule) -> String {
+    let healing = &rule.healing;
+    match (healing.rule.enabled, healing.mode) {
+        (false, _) => "Disabled: its alarms are there with their actions switched off.".to_owned(),
+        (true, Mode::Enforce) => "Enabled, mode enforce.".to_owned(),
+        (true, Mode::Observe) => "Enabled, mode observe: it detects and reports, and acts on nothing.".to_owned(),
+        (true, Mode::Off) => "Mode off: its alarms are there with their actions switched off.".to_owned(),
+    }
+}
+
+/// What follows when the alarm fires.
+fn reaction(rule: &CompiledRule, kind: &Kind, alarm: &AlarmInfo) -> String {
+    if !rule.healing.signals() {
+        return "-> nothing: its actions are switched off".to_owned();
+    }
+    match (&alarm.native_action, kind.definition.signals.get(&alarm.signal)) {
+        (Some(action), _) => format!("-> EC2 does `{action}`, and people are notified"),
+        (None, Some(HealedBy::Runbook)) => {
+            "-> people are notified. The guard that starts the runbook is not part of this version".to_owned()
+        }
+        (None, Some(HealedBy::Agent)) => "-> people are notified that the agent did not heal it".to_owned(),
+        (None, _) => "-> people are notified".to_owned(),
+    }
+}
+
+fn steps(out: &mut String, runbook: &Runbook) {
+    let width = runbook.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
+    for (index, step) in runbook.steps.iter().enumerate() {
+        let _ = writeln!(out, "  {:>2}. {:<width$}  {}", index + 1, step.name, deed(step));
+        if let Some(description) = &step.description {
+            let _ = writeln!(out, "      {:<width$}  {DIM}{description}{DIM:#}", "");
+        }
+    }
+}
+
+fn deed(step: &Step) -> String {
+    let call = step.call().unwrap_or_default();
+    let values = || {
+        let values = step.inputs.get("DesiredValues").map(Node::items).unwrap_or_default();
+        values.iter().filter_map(Node::text).collect::<Vec<_>>().join(" or ")
+    };
+    let failure = match &step.on_failure {
+        Some(next) => format!(", else {next}"),
+        None => String::new(),
+    };
+    match step.action.as_str() {
+        "aws:branch" => format!("decides: {}", step.next.join(" | ")),
+        "aws:sleep" if step.is_end => "ends".to_owned(),
+        "aws:sleep" => format!("waits {}", seconds(step.timeout)),
+        "aws:waitForAwsResourceProperty" => {
+            format!("waits up to {} for {} by {call}{failure}", seconds(step.timeout), values())
+        }
+        "aws:assertAwsResourceProperty" => format!("expects {} by {call}{failure}", values()),
+        _ if step.attempts > 1 => format!("{call}, tried {} times{failure}", step.attempts),
+        _ => format!("{call}{failure}"),
+    }
+}
+
+/// One statement: what, on what, on which condition.
+fn permission(out: &mut String, statement: &Node) {
+    let actions: Vec<&str> =
+        statement.get("Action").map(Node::items).unwrap_or_default().iter().filter_map(Node::text).collect();
+    let _ = writeln!(out, "  {}", actions.join(", "));
+    if let Some(resource) = statement.get("Resource") {
+        let single = std::slice::from_ref(resource);
+        let resources = if resource.items().is_empty() { single } else { resource.items() };
+        for resource in resources.iter().filter_map(Node::text) {
+            let shown = if resource == "*" { "anything (reading, or no resource to name)" } else { resource };
+            let _ = writeln!(out, "      on    {shown}");
+        }
+    }
+    for operator in statement.get("Condition").map(Node::entries).unwrap_or_default() {
+        for condition in operator.value.entries() {
+            let value = match &condition.value.value {
+                Yaml::String(text) => text.clone(),
+                _ => condition.value.to_json().to_string(),
+            };
+            let _ = writeln!(out, "      where {} {} {value}", condition.key, operator.key);
+        }
+    }
+}
+
+fn value(rule: &CompiledRule, kind: &Kind) -> Value {
+    let healing = &rule.healing;
+    let alarms: Vec<Value> = rule
+        .alarms
+        .iter()
+        .map(|alarm| {
+            json!({
+                "name": alarm.name, "signal": alarm.signal, "resource": alarm.resource,
+                "detection_seconds": alarm.detection_seconds, "native_action": alarm.native_action,
+                "description": alarm.description, "reaction": reaction(rule, kind, alarm),
+            })
+        })
+        .collect();
+    json!({
+        "ok": true,
+        "rule": rule.identity,
+        "kind": kind.id,
+        "summary": kind.definition.summary,
+        "enabled": healing.rule.enabled,
+        "mode": healing.mode,
+        "target": {&healing.target_type: healing.selector},
+        "parameters": healing.parameters,
+        "native": kind.definition.native,
+        "alarms": alarms,
+        "runbook": rule.runbook.as_ref().map(|runbook| json!({
+            "description": runbook.description,
+            "worst_case_seconds": runbook.worst_case,
+            "lease_seconds": lease_seconds(runbook.worst_case),
+            "steps": runbook.steps.iter().map(|step| json!({"name": step.name, "does": deed(step)})).collect::<Vec<_>>(),
+        })),
+        "verification": kind.definition.verification,
+        "max_attempts": healing.max_attempts,
+        "window_seconds": healing.window,
+        "cooldown_seconds": healing.cooldown,
+        "stable_for_seconds": healing.stable_for,
+        "budget": healing.budget,
+        "statements": rule.statements.iter().map(Node::to_json).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,149 @@
+//! The command line. One file a command; each takes what it needs and returns an [`Exit`].
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | something is wrong with the input, or AWS refused; it was reported |
+//! | 2 | the command line is wrong |
+//! | 3 | `synth --check`: generated files are stale |
+//! | 4 | `deploy` was detached by Ctrl-C: CloudFormation goes on |
+
+mod check;
+#[cfg(feature = "deploy")]
+mod deploy;
+mod explain;
+mod init;
+mod local;
+mod output;
+mod schema;
+mod synth;
+
+pub use output::Format;
+
+use crate::diagnostics::{Problem, Problems};
+use crate::project::{Compiled, Project};
+use clap::{Parser, Subcommand};
+use output::Printer;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Success,
+    /// Something is wrong; it was reported.
+    Failure,
+    /// Generated files are stale.
+    Stale,
+    /// The user let go; CloudFormation goes on.
+    Detached,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Stale => 3,
+            Exit::Detached => 4,
+        })
+    }
+}
+
+/// Self-healing for AWS: healing rules in, CloudFormation out.
+#[derive(Debug, Parser)]
+#[command(name = "healstack", version, about, max_term_width = 100, propagate_version = true)]
+struct Arguments {
+    /// Work in this folder instead of the current one.
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+
+    /// The environment of healstack.yaml. Default: its `default_environment`.
+    #[arg(short, long, global = true, env = "HEALSTACK_ENV", value_name = "NAME")]
+    env: Option<String>,
+
+    /// Print for people or as JSON.
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    output: Format,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Begin a project: healstack.yaml and an example rule.
+    Init(init::Options),
+    /// Compile the rules and write generated/<environment>/.
+    Synth(synth::Options),
+    /// Compile the rules and report everything that is wrong, writing nothing.
+    Check,
+    /// Say in plain words what a rule does, when, and what it may touch.
+    Explain(explain::Options),
+    /// Print the JSON Schema of rule files, for editors.
+    Schema(schema::Options),
+    /// Show what a deployment would change: the change sets themselves.
+    #[cfg(feature = "deploy")]
+    Diff(deploy::DiffOptions),
+    /// Compile, show the change sets, confirm, and deploy.
+    #[cfg(feature = "deploy")]
+    Deploy(deploy::DeployOptions),
+    /// Delete the deployed stacks.
+    #[cfg(feature = "deploy")]
+    Destroy(deploy::DestroyOptions),
+    /// Show what is deployed, and whether it is what the rules say.
+    #[cfg(feature = "deploy")]
+    Status(deploy::StatusOptions),
+    /// The local AWS that `--local` deploys to.
+    Local(local::Options),
+}
+
+/// What every command has.
+struct Session {
+    directory: PathBuf,
+    env: Option<String>,
+    printer: Printer,
+}
+
+/// Parses the arguments, runs the command, gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let session =
+        Session { directory: arguments.directory, env: arguments.env, printer: Printer::new(arguments.output) };
+    let exit = match arguments.command {
+        Command::Init(options) => init::run(&session, &options),
+        Command::Synth(options) => synth::run(&session, &options),
+        Command::Check => check::run(&session),
+        Command::Explain(options) => explain::run(&session, &options),
+        Command::Schema(options) => schema::run(&session, &options),
+        #[cfg(feature = "deploy")]
+        Command::Diff(options) => deploy::diff(&session, &options),
+        #[cfg(feature = "deploy")]
+        Command::Deploy(options) => deploy::deploy(&session, &options),
+        #[cfg(feature = "deploy")]
+        Command::Destroy(options) => deploy::destroy(&session, &options),
+        #[cfg(feature = "deploy")]
+        Command::Status(options) => deploy::status(&session, &options),
+        Command::Local(options) => local::run(&session, &options),
+    };
+    exit.into()
+}
+
+impl Session {
+    /// The project that the command works on.
+    fn project(&self) -> Result<Project, Problem> {
+        let directory = self.directory.canonicalize().map_err(|error| {
+            Problem::error(format!("cannot go to {}: {error}", self.directory.display()))
+        })?;
+        Project::find(&directory)
+    }
+
+    /// Finds the project and compiles it. The problems are the caller's to print.
+    fn compile(&self, problems: &mut Problems) -> Option<(Project, Compiled)> {
+        let project = problems.take(self.project())?;
+        let compiled = project.compile(self.env.as_deref(), problems)?;
+        Some((project, compiled))
+    }
+}

@@ -1,0 +1,138 @@
+//! What is printed: results on stdout, problems and progress on stderr; for people, or one JSON value.
+
+use super::Exit;
+use crate::diagnostics::{Problem, Problems, Severity};
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON value on stdout.
+    Json,
+}
+
+/// Prints.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Printer {
+    format: Format,
+}
+
+/// Something good.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// Something to look at.
+pub(super) const CHANGED: Style = AnsiColor::Yellow.on_default();
+/// Something gone, or wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+/// A heading.
+pub(super) const BOLD: Style = Style::new().bold();
+/// Something less important.
+pub(super) const DIM: Style = Style::new().dimmed();
+
+impl Printer {
+    pub(super) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// Whether people read.
+    pub(super) fn for_people(self) -> bool {
+        self.format == Format::Text
+    }
+
+    /// Prints a result: `text` for people, `value` as JSON with the problems beside it.
+    pub(super) fn result(self, text: &str, value: Value, problems: &Problems) {
+        if self.for_people() {
+            anstream::print!("{text}");
+        } else {
+            let problems: Vec<Value> = problems.iter().map(Problem::to_json).collect();
+            let mut value = value;
+            if let Value::Object(fields) = &mut value {
+                fields.insert("problems".to_owned(), problems.into());
+            }
+            anstream::println!("{value:#}");
+        }
+    }
+
+    /// Reports everything that is wrong, each with its source line, and ends in failure.
+    pub(super) fn failure(self, problems: &Problems) -> Exit {
+        if self.for_people() {
+            self.problems(problems);
+            let errors = problems.count(Severity::Error);
+            let word = if errors == 1 { "error" } else { "errors" };
+            anstream::eprintln!("{BAD}{errors} {word}{BAD:#}, nothing was done");
+        } else {
+            self.result("", json!({"ok": false}), problems);
+        }
+        Exit::Failure
+    }
+
+    /// One problem is the whole report.
+    pub(super) fn fail(self, problem: Problem) -> Exit {
+        let mut problems = Problems::default();
+        problems.push(problem);
+        self.failure(&problems)
+    }
+
+    /// Every problem with its source line.
+    pub(super) fn problems(self, problems: &Problems) {
+        if self.for_people() {
+            problems.iter().for_each(|problem| anstream::eprintln!("{}", rendered(problem)));
+        }
+    }
+
+    /// Every warning on a line of its own, for commands whose business they are not.
+    pub(super) fn warnings(self, problems: &Problems) {
+        if !self.for_people() {
+            return;
+        }
+        for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
+            let location = problem.location().map(|location| format!("{location}: ")).unwrap_or_default();
+            anstream::eprintln!("{CHANGED}warning{CHANGED:#}: {DIM}{location}{DIM:#}{problem}");
+        }
+    }
+}
+
+/// A diagnostic as people read it: message, source line, help.
+fn rendered(problem: &dyn miette::Diagnostic) -> String {
+    let mut text = String::new();
+    let unicode = std::io::stderr().is_terminal();
+    let theme = if unicode { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_context_lines(1).with_links(false);
+    match handler.render_report(&mut text, problem) {
+        Ok(()) => text,
+        Err(_) => problem.to_string(),
+    }
+}
+
+/// Prints an error of another module the way problems are printed.
+pub(super) fn report(printer: Printer, error: &dyn miette::Diagnostic) -> Exit {
+    if printer.for_people() {
+        anstream::eprintln!("{}", rendered(error));
+    } else {
+        let help = error.help().map(|help| help.to_string());
+        let problem = json!({"severity": "error", "message": error.to_string(), "help": help});
+        anstream::println!("{:#}", json!({"ok": false, "problems": [problem]}));
+    }
+    Exit::Failure
+}
+
+/// `27 resources`, `1 resource`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// A duration in the largest units that say it exactly enough: `90 s`, `10 min`, `2 h`.
+pub(super) fn seconds(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

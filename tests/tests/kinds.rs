@@ -1,0 +1,202 @@
+//! A kind is a folder. These tests add one from a fixture, without a line of Rust, and then break it in every way that
+//! the compiler must notice.
+
+use healstack_tests::{Outcome, TestProject, add_fixture_kinds, fixture_rule, rule_file, RULE};
+
+/// Compiles a rule of the fixture kind after an edit of one of its files.
+fn compile_with(file: &str, from: &str, to: &str) -> Outcome {
+    let project = TestProject::with_rules(fixture_rule("{}")).unwrap();
+    add_fixture_kinds(&project, |path, text| {
+        if !path.ends_with(file) {
+            return text;
+        }
+        assert!(text.contains(from), "{path} has no `{from}`");
+        text.replace(from, to)
+    })
+    .unwrap();
+    project.compile()
+}
+
+#[track_caller]
+fn assert_refused(file: &str, from: &str, to: &str, parts: &[&str]) {
+    let errors = compile_with(file, from, to).errors().join("\n");
+    for part in parts {
+        assert!(errors.contains(part), "`{part}` is not in:\n{errors}");
+    }
+}
+
+#[test]
+fn a_folder_is_enough() {
+    let project = TestProject::with_rules(fixture_rule("{note: Call the orders team.}")).unwrap();
+    add_fixture_kinds(&project, |_, text| text).unwrap();
+    let outcome = project.compile();
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    let template = outcome.template("shop");
+    for part in [
+        "AlarmName: heal--shop--redrive--waiting--orders-dead",
+        "AlarmDescription: Dead letters wait. Call the orders team.",
+        "Name: heal--shop--redrive\n",
+        "- sqs:StartMessageMoveTask",
+        "- !Sub arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:orders-dead",
+        "MaxNumberOfMessagesPerSecond: 50",
+        "\"lease_seconds\": 2220",
+    ] {
+        assert!(template.contains(part), "`{part}` is not in:\n{template}");
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let project = TestProject::with_rules(fixture_rule("{}")).unwrap();
+    add_fixture_kinds(&project, |_, text| text).unwrap();
+    let first = project.compile();
+    for _ in 0..5 {
+        assert_eq!(project.compile().template("shop"), first.template("shop"));
+    }
+}
+
+#[test]
+fn rule_order_in_the_file_changes_nothing() {
+    let two = |first: &str, second: &str| {
+        let rules = format!("stack: shop\nrules:\n  - name: {first}\n{RULE}  - name: {second}\n{RULE}");
+        TestProject::with_rules(rules).unwrap().compile().template("shop").to_owned()
+    };
+    assert!(!two("a", "b").is_empty());
+    assert_eq!(two("a", "b"), two("b", "a"));
+}
+
+#[test]
+fn adding_a_rule_leaves_the_other_rules_text_alone() {
+    let one = TestProject::with_rules(rule_file("b", RULE)).unwrap().compile().template("shop").to_owned();
+    let rules = format!("stack: shop\nrules:\n  - name: a\n{RULE}  - name: b\n{RULE}  - name: c\n{RULE}");
+    let three = TestProject::with_rules(rules).unwrap().compile().template("shop").to_owned();
+    let block = one.split_once("Resources:\n").unwrap().1;
+    assert!(three.contains(block));
+}
+
+const RUNBOOK: &str = "runbook.yaml.hbs";
+const KIND: &str = "kind.yaml";
+const STACK: &str = "stack.yaml.hbs";
+
+#[test]
+fn a_call_without_a_grant() {
+    assert_refused(KIND, "  sqs:StartMessageMoveTask: {resources: target}\n", "", &["calls sqs:StartMessageMoveTask, and nothing grants it"]);
+}
+
+#[test]
+fn a_grant_without_a_call() {
+    assert_refused(
+        KIND,
+        "permissions:\n",
+        "permissions:\n  sqs:PurgeQueue: {resources: target}\n",
+        &["templates/platform/queue-redrive-healing/kind.yaml:17:3", "grants sqs:PurgeQueue, which its runbook never calls"],
+    );
+}
+
+#[test]
+fn a_write_on_everything() {
+    assert_refused(
+        KIND,
+        "StartMessageMoveTask: {resources: target}",
+        "StartMessageMoveTask: {resources: any}",
+        &["sqs:StartMessageMoveTask is granted on every resource, and it changes something", "grant it on `target`"],
+    );
+    assert_refused(
+        KIND,
+        "StartMessageMoveTask: {resources: target}",
+        "StartMessageMoveTask: {resources: [\"*\"]}",
+        &["sqs:StartMessageMoveTask is granted on every resource"],
+    );
+}
+
+#[test]
+fn a_scope_that_the_target_does_not_have() {
+    assert_refused(KIND, "MoveTask: {resources: target}", "MoveTask: {resources: sources}", &["`queues` has no scope `sources`", "`target`"]);
+}
+
+#[test]
+fn steps_that_dangle_loop_or_cannot_be_reached() {
+    assert_refused(RUNBOOK, "nextStep: moved", "nextStep: movd", &["step `move` goes on to `movd`, which does not exist"]);
+    assert_refused(RUNBOOK, "    isEnd: true", "    nextStep: move", &["leads back to itself"]);
+    assert_refused(RUNBOOK, "onFailure: step:escalate", "onFailure: Abort", &["step `escalate` cannot be reached"]);
+    assert_refused(RUNBOOK, "    nextStep: moved\n", "", &["step `move` says neither `nextStep` nor `isEnd`"]);
+    assert_refused(RUNBOOK, "name: moved", "name: move", &["two steps are named `move`"]);
+}
+
+#[test]
+fn a_change_that_nothing_verifies() {
+    assert_refused(RUNBOOK, "    nextStep: moved\n", "    isEnd: true\n", &["step `move` changes something, and a path from it ends without a verification"]);
+}
+
+#[test]
+fn a_verification_by_another_alarm() {
+    assert_refused(
+        RUNBOOK,
+        "{{alarm_of \"waiting\" \"ResourceId\"}}",
+        "\"-\"",
+        &["step `moved` verifies by `-`, which is no alarm of the rule"],
+    );
+}
+
+#[test]
+fn a_wait_without_a_limit() {
+    assert_refused(RUNBOOK, "    timeoutSeconds: 1800\n", "", &["step `moved` has no `timeoutSeconds`"]);
+}
+
+#[test]
+fn variables_from_nowhere() {
+    assert_refused(RUNBOOK, "\\{{ ResourceId }}\"\n      Max", "\\{{ Queue }}\"\n      Max", &["`{{ Queue }}` is neither a parameter nor an output"]);
+}
+
+#[test]
+fn parameters_without_bounds_or_source() {
+    let added = |text: &str| format!("mainSteps:\n  - name: move").replace("mainSteps:", &format!("  Extra: {text}\nmainSteps:"));
+    let from = "mainSteps:\n  - name: move";
+    assert_refused(RUNBOOK, from, &added("{type: String, default: x}"), &["the runbook's parameter `Extra` takes any text"]);
+    assert_refused(RUNBOOK, from, &added("{type: Integer}"), &["nothing gives the runbook's parameter `Extra` a value"]);
+}
+
+#[test]
+fn alarms_outside_the_name_contract() {
+    assert_refused(STACK, "{{alarm \"waiting\" this}}", "my-alarm", &["the alarm `my-alarm` does not belong to a signal"]);
+    assert_refused(KIND, "waiting: runbook", "waiting: runbook\n  other: runbook", &["has no alarm for its signal `other`"]);
+}
+
+#[test]
+fn a_fleet_alarm_for_the_whole_account() {
+    let fleet = "    Metrics:\n      - {Id: f, Expression: 'SELECT MAX(X) FROM SCHEMA(\"AWS/SQS\", QueueName) GROUP BY QueueName', Period: 60}\n    Namespace:";
+    assert_refused(STACK, "    Namespace:", fleet, &["has no WHERE: it would act on every resource in the account"]);
+}
+
+#[test]
+fn ec2_actions_where_ec2_refuses_them() {
+    assert_refused(STACK, "native=\"\"", "native=\"recover\"", &["recovers on another metric than StatusCheckFailed_System"]);
+    let math = "    Metrics:\n      - {Id: e, Expression: a - b}\n    Namespace:";
+    let project = TestProject::with_rules(fixture_rule("{}")).unwrap();
+    add_fixture_kinds(&project, |path, text| {
+        if path.ends_with(STACK) { text.replace("    Namespace:", math).replace("native=\"\"", "native=\"reboot\"") } else { text }
+    })
+    .unwrap();
+    assert!(project.compile().errors().join("\n").contains("is metric math, and such alarms cannot do the EC2 action `reboot`"));
+}
+
+#[test]
+fn references_to_nowhere() {
+    assert_refused(STACK, "Value: {{this}}", "Value: !Ref Queue", &["refers to `Queue`, which does not exist"]);
+}
+
+#[test]
+fn a_misspelled_variable_is_no_empty_string() {
+    assert_refused(STACK, "@root.params.note", "@root.params.notes", &["templates/platform/queue-redrive-healing/stack.yaml.hbs"]);
+    assert_refused(RUNBOOK, "params.messages_per_second", "params.messages", &["templates/platform/queue-redrive-healing/runbook.yaml.hbs"]);
+}
+
+#[test]
+fn broken_definitions() {
+    assert_refused(KIND, "summary:", "sumary:", &["unknown field `sumary` in a kind", "did you mean `summary`?"]);
+    assert_refused(KIND, "layer: platform", "layer: data", &["is in templates/platform/ but matches layer `data`"]);
+    assert_refused(KIND, "targets: [queues]", "targets: [queue]", &["heals unknown targets `queue`"]);
+    assert_refused(KIND, "dead_letters_waiting", "service_unhealthy_tasks", &["no kind of rule heals `dead_letters_waiting`"]);
+    assert_refused(KIND, "type: string, default", "type: strang, default", &["`parameters` is no JSON Schema"]);
+    assert_refused(STACK, "{{/each}}", "", &["templates/platform/queue-redrive-healing/stack.yaml.hbs"]);
+}
