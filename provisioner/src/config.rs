@@ -98,16 +98,16 @@ impl Config {
                 );
             }
         }
-        if let Some(default) = &self.default_environment {
-            if !self.environments.contains_key(default.as_str()) {
-                let known: Vec<&str> = self.environments.keys().map(String::as_str).collect();
-                let span = node.get("default_environment").map_or(node.span, |node| node.span);
-                found.push(
-                    Problem::error(format!("there is no environment `{default}`"))
-                        .at(source, span)
-                        .help(format!("the environments are {}", list(&known))),
-                );
-            }
+        if let Some(default) = &self.default_environment
+            && !self.environments.contains_key(default.as_str())
+        {
+            let known: Vec<&str> = self.environments.keys().map(String::as_str).collect();
+            let span = node.get("default_environment").map_or(node.span, |node| node.span);
+            found.push(
+                Problem::error(format!("there is no environment `{default}`"))
+                    .at(source, span)
+                    .help(format!("the environments are {}", list(&known))),
+            );
         }
         found
     }
@@ -162,10 +162,8 @@ mod tests {
     fn parse(text: &str) -> Result<Config, Vec<String>> {
         let mut problems = Problems::default();
         let config = Config::parse(&Source::new(FILE, text), &mut problems);
-        let told: Vec<String> = problems
-            .iter()
-            .map(|problem| format!("{}: {problem}", problem.location().unwrap_or_default()))
-            .collect();
+        let told: Vec<String> =
+            problems.iter().map(|problem| format!("{}: {problem}", problem.location().unwrap_or_default())).collect();
         if told.is_empty() { Ok(config.unwrap()) } else { Err(told) }
     }
 

@@ -73,7 +73,14 @@ pub fn compare(root: &Path, dir: &Path, stacks: &[CompiledStack]) -> Result<Vec<
         if !known.contains(&path) {
             let before = read(&path)?.unwrap_or_default();
             if before.starts_with(MARK) {
-                files.push(File { path: shown(&path), state: State::Removed, bytes: 0, resources: 0, before, after: String::new() });
+                files.push(File {
+                    path: shown(&path),
+                    state: State::Removed,
+                    bytes: 0,
+                    resources: 0,
+                    before,
+                    after: String::new(),
+                });
             }
         }
     }

@@ -63,8 +63,8 @@ impl Project {
     /// `healstack.yaml`.
     pub fn config(&self, problems: &mut Problems) -> Option<Config> {
         let path = self.root.join(config::FILE);
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Problem::error(format!("cannot read {}: {error}", config::FILE)));
+        let text =
+            fs::read_to_string(&path).map_err(|error| Problem::error(format!("cannot read {}: {error}", config::FILE)));
         Config::parse(&Source::new(config::FILE, problems.take(text)?), problems)
     }
 

@@ -11,9 +11,7 @@
 use crate::diagnostics::{Problem, Source};
 use crate::kinds::TemplateFiles;
 use crate::yaml::quote;
-use handlebars::{
-    Context, Handlebars, Helper, HelperDef, RenderContext, RenderError, RenderErrorReason, ScopedJson,
-};
+use handlebars::{Context, Handlebars, Helper, HelperDef, RenderContext, RenderError, RenderErrorReason, ScopedJson};
 use healstack_model::naming::logical_suffix;
 use healstack_model::{Names, RuleName, StackName};
 use serde_json::Value;
@@ -42,11 +40,9 @@ impl Renderer {
         let mut templates = registry(names);
         templates.register_escape_fn(quote);
         let mut problems = Vec::new();
-        for (path, source) in files.iter().filter(|(path, _)| path.ends_with(".hbs")) {
-            let name = path
-                .strip_prefix("partials/")
-                .and_then(|partial| partial.strip_suffix(".yaml.hbs"))
-                .unwrap_or(path);
+        for (path, source) in files.iter().filter(|(path, _)| path.rsplit('.').next() == Some("hbs")) {
+            let name =
+                path.strip_prefix("partials/").and_then(|partial| partial.strip_suffix(".yaml.hbs")).unwrap_or(path);
             if let Err(error) = templates.register_template_string(name, source.text()) {
                 problems.push(template_problem(source, error.pos().map(|(line, _)| line), &error.reason().to_string()));
             }
@@ -67,8 +63,10 @@ impl Renderer {
         let text = self.templates.render(path, &context).map_err(|error| self.render_problem(path, &error))?;
         if let Some(held) = text.find(HELD_BRACES_QUOTED) {
             let line = text[..held].lines().count();
-            return Err(Problem::error(format!("a value of the rule in templates/{path} (rendered line {line}) holds {{{{"))
-                .help("Systems Manager would read it as a variable and has no escape for it: write the value without {{"));
+            return Err(Problem::error(format!(
+                "a value of the rule in templates/{path} (rendered line {line}) holds {{{{"
+            ))
+            .help("Systems Manager would read it as a variable and has no escape for it: write the value without {{"));
         }
         Ok(Source::new(format!("templates/{path} (rendered)"), text))
     }
@@ -133,7 +131,7 @@ fn failed(message: impl Into<String>) -> RenderError {
 }
 
 fn text(helper: &Helper<'_>, index: usize) -> Result<String, RenderError> {
-    match helper.param(index).map(|param| param.value()) {
+    match helper.param(index).map(handlebars::PathAndJson::value) {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Null) | None => Err(failed(format!("`{}` needs {} values", helper.name(), index + 1))),
         Some(other) => Ok(other.to_string()),
@@ -329,7 +327,8 @@ fn flow(value: &Value) -> String {
         Value::String(text) => quote(text),
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{}: {}", quote(key), flow(value))).collect();
+            let entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{}: {}", quote(key), flow(value))).collect();
             format!("{{{}}}", entries.join(", "))
         }
         other => other.to_string(),

@@ -159,8 +159,7 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
         return None;
     }
     let file: RuleFile = problems.take(
-        serde_json::from_value(node.to_json())
-            .map_err(|error| Problem::error(error.to_string()).at(source, node.span)),
+        serde_json::from_value(node.to_json()).map_err(|error| Problem::error(error.to_string()).at(source, node.span)),
     )?;
     if file.stack.is_reserved() {
         let span = node.get("stack").map_or(node.span, |node| node.span);
@@ -208,15 +207,17 @@ fn escalation(source: &Arc<Source>, node: &Node, rule: &Rule, names: &[RuleName]
         None => format!("the rules of this stack are {}", list(&known)),
     };
     let span = node.get("escalate_to").map_or(node.span, |node| node.span);
-    Some(Problem::error(format!("`escalate_to` names `{target}`, which is no rule of this stack")).at(source, span).help(help))
+    Some(
+        Problem::error(format!("`escalate_to` names `{target}`, which is no rule of this stack"))
+            .at(source, span)
+            .help(help),
+    )
 }
 
 /// A rule that would, over others, escalate to itself.
 fn escalation_cycle(source: &Arc<Source>, loops: &[HealingLoop]) -> Option<Problem> {
-    let next: HashMap<&RuleName, &RuleName> = loops
-        .iter()
-        .filter_map(|healing| Some((&healing.rule.name, healing.rule.escalate_to.as_ref()?)))
-        .collect();
+    let next: HashMap<&RuleName, &RuleName> =
+        loops.iter().filter_map(|healing| Some((&healing.rule.name, healing.rule.escalate_to.as_ref()?))).collect();
     loops.iter().find_map(|healing| {
         let start = &healing.rule.name;
         let mut path = vec![start.as_str()];
@@ -225,7 +226,9 @@ fn escalation_cycle(source: &Arc<Source>, loops: &[HealingLoop]) -> Option<Probl
             path.push(to.as_str());
             if *to == start {
                 let message = format!("escalation runs in a circle: {}", path.join(" -> "));
-                return Some(Problem::error(message).at(source, healing.span).help("end the chain: the last rule calls a human"));
+                return Some(
+                    Problem::error(message).at(source, healing.span).help("end the chain: the last rule calls a human"),
+                );
             }
             if path.len() > loops.len() {
                 return None;
@@ -305,18 +308,18 @@ fn select<'a>(
     if kinds.is_empty() {
         let of_layer: Vec<String> = catalog
             .of_layer(rule.layer)
-            .map(|kind| format!("{} with action {}", kind.definition.matches.trigger_condition, kind.definition.matches.action))
+            .map(|kind| {
+                format!("{} with action {}", kind.definition.matches.trigger_condition, kind.definition.matches.action)
+            })
             .collect();
         let triggers: Vec<&str> =
             catalog.of_layer(rule.layer).map(|kind| kind.definition.matches.trigger_condition.as_str()).collect();
         let known = triggers.contains(&rule.trigger_condition.as_str());
         let help = match (nearest(&rule.trigger_condition, &triggers), of_layer.is_empty()) {
             (_, true) => format!("there is no kind of rule for the {} layer", rule.layer),
-            (Some(near), _) if !known => format!(
-                "did you mean `{near}`? The {} layer has: {}",
-                rule.layer,
-                of_layer.join("; ")
-            ),
+            (Some(near), _) if !known => {
+                format!("did you mean `{near}`? The {} layer has: {}", rule.layer, of_layer.join("; "))
+            }
             _ => format!("the {} layer has: {}", rule.layer, of_layer.join("; ")),
         };
         let field = if known { "action" } else { "trigger_condition" };
@@ -356,7 +359,9 @@ fn with_defaults(schemas: &indexmap::IndexMap<String, Value>, written: &Map<Stri
 /// Errors for values without a safe meaning, warnings for parameters that mean something else than they say.
 fn decisions(source: &Arc<Source>, node: &Node, kind: &Kind, written: &Map<String, Value>) -> Vec<Problem> {
     let applies = |decided: &&Decided| {
-        written.get(&decided.parameter).is_some_and(|value| decided.equals.as_ref().is_none_or(|equals| equals == value))
+        written
+            .get(&decided.parameter)
+            .is_some_and(|value| decided.equals.as_ref().is_none_or(|equals| equals == value))
     };
     let told = |decided: &Decided, unsafe_value: bool| {
         let name = &decided.parameter;

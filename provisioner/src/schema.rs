@@ -107,11 +107,11 @@ impl Place<'_> {
         match self.path.rsplit('/').next().filter(|last| !last.is_empty()) {
             Some(last) if last.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let parent = &self.path[..self.path.len() - last.len() - 1];
-                let list = parent.rsplit('/').next().unwrap_or_default();
-                let list = if list.is_empty() { self.what } else { list };
+                let field = parent.rsplit('/').next().unwrap_or_default();
+                let field = if field.is_empty() { self.what } else { field };
                 match self.node.get("name").and_then(Node::as_str) {
                     Some(name) => format!("`{name}`"),
-                    None => format!("item {} of `{list}`", last.parse::<usize>().unwrap_or(0) + 1),
+                    None => format!("item {} of `{field}`", last.parse::<usize>().unwrap_or(0) + 1),
                 }
             }
             Some(last) => format!("`{last}`"),
@@ -175,8 +175,7 @@ impl Place<'_> {
                     .then(|| format!("put it in quotes: \"{}\"", shown.trim_matches('`'))),
             ),
             ValidationErrorKind::Enum { options } => {
-                let options: Vec<&str> =
-                    options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 let near = instance.as_str().and_then(|text| nearest(text, &options));
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -191,9 +190,10 @@ impl Place<'_> {
                 (format!("{name} is {shown}, the most is {}{unit}", bare(limit)), self.range(&unit))
             }
             ValidationErrorKind::MinLength { .. } => (format!("{name} is empty"), None),
-            ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinProperties { .. } => {
-                (format!("{name} is empty"), Some("an empty selection never means everything: name what is meant".to_owned()))
-            }
+            ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinProperties { .. } => (
+                format!("{name} is empty"),
+                Some("an empty selection never means everything: name what is meant".to_owned()),
+            ),
             ValidationErrorKind::MaxProperties { limit } => {
                 (format!("{name} has {} entries, the most is {limit}", self.node.entries().len()), None)
             }
@@ -205,10 +205,9 @@ impl Place<'_> {
                 (format!("{name} has {length} characters, the limit is {limit}"), None)
             }
             ValidationErrorKind::UniqueItems => (format!("{name} lists the same item twice"), None),
-            ValidationErrorKind::Pattern { pattern } => (
-                format!("{name} cannot be {shown}"),
-                Some(format!("it must match the pattern {pattern}")),
-            ),
+            ValidationErrorKind::Pattern { pattern } => {
+                (format!("{name} cannot be {shown}"), Some(format!("it must match the pattern {pattern}")))
+            }
             ValidationErrorKind::FalseSchema => (format!("{name} is not allowed here"), None),
             _ => (format!("{name} is not valid"), None),
         };
@@ -351,14 +350,13 @@ impl Transform for Readable {
         if let Some(Value::Array(options)) = object.get_mut("enum") {
             options.retain(|option| !option.is_null());
         }
-        if let Some(Value::Array(options)) = object.get("anyOf").cloned() {
-            if let [Value::Object(only), null] = options.as_slice() {
-                if null == &json!({"type": "null"}) {
-                    object.remove("anyOf");
-                    for (key, value) in only {
-                        object.entry(key.clone()).or_insert_with(|| value.clone());
-                    }
-                }
+        if let Some(Value::Array(options)) = object.get("anyOf").cloned()
+            && let [Value::Object(only), null] = options.as_slice()
+            && null == &json!({"type": "null"})
+        {
+            object.remove("anyOf");
+            for (key, value) in only {
+                object.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
         // Documented words are one list of words.

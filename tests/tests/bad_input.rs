@@ -1,5 +1,7 @@
 //! Whatever a user, or a stranger's pull request, writes: the error says where it is and what to write instead.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use healstack_tests::{RULE, TestProject, rule_file};
 
 /// The errors of a rule file.
@@ -25,7 +27,10 @@ fn assert_told(error: &str, parts: &[&str]) {
 #[test]
 fn unknown_field_with_the_nearest_right_one() {
     let error = one_error(&format!("{RULE}    cooldown_perod: 600\n"));
-    assert_told(&error, &["rules/shop.yaml:8:5:", "unknown field `cooldown_perod` in `heal`", "did you mean `cooldown_period`?"]);
+    assert_told(
+        &error,
+        &["rules/shop.yaml:8:5:", "unknown field `cooldown_perod` in `heal`", "did you mean `cooldown_period`?"],
+    );
 }
 
 #[test]
@@ -39,16 +44,26 @@ fn unknown_kind_with_those_of_the_layer() {
     let error = one_error(&RULE.replace("instance_status_check_failed", "instance_on_fire"));
     assert_told(
         &error,
-        &["rules/shop.yaml:5:24:", "no kind of rule heals `instance_on_fire` on the infrastructure layer", "instance_status_check_failed with action replace"],
+        &[
+            "rules/shop.yaml:5:24:",
+            "no kind of rule heals `instance_on_fire` on the infrastructure layer",
+            "instance_status_check_failed with action replace",
+        ],
     );
     let error = one_error(&RULE.replace("action: replace", "action: restart"));
-    assert_told(&error, &["rules/shop.yaml:6:13:", "with action `restart`", "instance_status_check_failed with action replace"]);
+    assert_told(
+        &error,
+        &["rules/shop.yaml:6:13:", "with action `restart`", "instance_status_check_failed with action replace"],
+    );
 }
 
 #[test]
 fn unknown_layer() {
     let error = one_error(&RULE.replace("infrastructure", "infrastucture"));
-    assert_told(&error, &["rules/shop.yaml:4:12:", "`layer` cannot be `infrastucture`", "did you mean `infrastructure`?"]);
+    assert_told(
+        &error,
+        &["rules/shop.yaml:4:12:", "`layer` cannot be `infrastucture`", "did you mean `infrastructure`?"],
+    );
 }
 
 #[test]
@@ -123,7 +138,10 @@ fn missing_or_wrong_target() {
 #[test]
 fn parameter_out_of_its_range() {
     let error = one_error(&format!("{RULE}    parameters: {{health_check_grace_period: 7200}}\n"));
-    assert_told(&error, &["`health_check_grace_period` is `7200`, the most is 3600 seconds", "from 60 to 3600 seconds"]);
+    assert_told(
+        &error,
+        &["`health_check_grace_period` is `7200`, the most is 3600 seconds", "from 60 to 3600 seconds"],
+    );
 }
 
 #[test]
@@ -136,9 +154,8 @@ fn unsafe_parameter() {
 fn escalation_to_nowhere_or_in_a_circle() {
     let error = one_error(&format!("{RULE}    escalate_to: other\n"));
     assert_told(&error, &["`escalate_to` names `other`, which is no rule of this stack"]);
-    let rules = format!(
-        "stack: shop\nrules:\n  - name: a\n{RULE}    escalate_to: b\n  - name: b\n{RULE}    escalate_to: a\n"
-    );
+    let rules =
+        format!("stack: shop\nrules:\n  - name: a\n{RULE}    escalate_to: b\n  - name: b\n{RULE}    escalate_to: a\n");
     assert_told(&errors(rules).join("\n"), &["escalation runs in a circle: a -> b -> a"]);
 }
 
@@ -189,5 +206,14 @@ fn all_errors_of_a_run_are_reported_at_once() {
     .unwrap();
     project.write("rules/b.yaml", "stack: b\nrule: []\n").unwrap();
     let found = project.compile().errors().join("\n");
-    assert_told(&found, &["`x` in `10x`", "`app` must be text", "`preserve_eip: false` is unsafe", "unknown field `rule`", "rules/b.yaml"]);
+    assert_told(
+        &found,
+        &[
+            "`x` in `10x`",
+            "`app` must be text",
+            "`preserve_eip: false` is unsafe",
+            "unknown field `rule`",
+            "rules/b.yaml",
+        ],
+    );
 }

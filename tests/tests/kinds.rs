@@ -1,7 +1,9 @@
 //! A kind is a folder. These tests add one from a fixture, without a line of Rust, and then break it in every way that
 //! the compiler must notice.
 
-use healstack_tests::{Outcome, TestProject, add_fixture_kinds, fixture_rule, rule_file, RULE};
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use healstack_tests::{Outcome, RULE, TestProject, add_fixture_kinds, fixture_rule, rule_file};
 
 /// Compiles a rule of the fixture kind after an edit of one of its files.
 fn compile_with(file: &str, from: &str, to: &str) -> Outcome {
@@ -80,7 +82,12 @@ const STACK: &str = "stack.yaml.hbs";
 
 #[test]
 fn a_call_without_a_grant() {
-    assert_refused(KIND, "  sqs:StartMessageMoveTask: {resources: target}\n", "", &["calls sqs:StartMessageMoveTask, and nothing grants it"]);
+    assert_refused(
+        KIND,
+        "  sqs:StartMessageMoveTask: {resources: target}\n",
+        "",
+        &["calls sqs:StartMessageMoveTask, and nothing grants it"],
+    );
 }
 
 #[test]
@@ -89,7 +96,10 @@ fn a_grant_without_a_call() {
         KIND,
         "permissions:\n",
         "permissions:\n  sqs:PurgeQueue: {resources: target}\n",
-        &["templates/platform/queue-redrive-healing/kind.yaml:17:3", "grants sqs:PurgeQueue, which its runbook never calls"],
+        &[
+            "templates/platform/queue-redrive-healing/kind.yaml:17:3",
+            "grants sqs:PurgeQueue, which its runbook never calls",
+        ],
     );
 }
 
@@ -111,12 +121,22 @@ fn a_write_on_everything() {
 
 #[test]
 fn a_scope_that_the_target_does_not_have() {
-    assert_refused(KIND, "MoveTask: {resources: target}", "MoveTask: {resources: sources}", &["`queues` has no scope `sources`", "`target`"]);
+    assert_refused(
+        KIND,
+        "MoveTask: {resources: target}",
+        "MoveTask: {resources: sources}",
+        &["`queues` has no scope `sources`", "`target`"],
+    );
 }
 
 #[test]
 fn steps_that_dangle_loop_or_cannot_be_reached() {
-    assert_refused(RUNBOOK, "nextStep: moved", "nextStep: movd", &["step `move` goes on to `movd`, which does not exist"]);
+    assert_refused(
+        RUNBOOK,
+        "nextStep: moved",
+        "nextStep: movd",
+        &["step `move` goes on to `movd`, which does not exist"],
+    );
     assert_refused(RUNBOOK, "    isEnd: true", "    nextStep: move", &["leads back to itself"]);
     assert_refused(RUNBOOK, "onFailure: step:escalate", "onFailure: Abort", &["step `escalate` cannot be reached"]);
     assert_refused(RUNBOOK, "    nextStep: moved\n", "", &["step `move` says neither `nextStep` nor `isEnd`"]);
@@ -125,7 +145,12 @@ fn steps_that_dangle_loop_or_cannot_be_reached() {
 
 #[test]
 fn a_change_that_nothing_verifies() {
-    assert_refused(RUNBOOK, "    nextStep: moved\n", "    isEnd: true\n", &["step `move` changes something, and a path from it ends without a verification"]);
+    assert_refused(
+        RUNBOOK,
+        "    nextStep: moved\n",
+        "    isEnd: true\n",
+        &["step `move` changes something, and a path from it ends without a verification"],
+    );
 }
 
 #[test]
@@ -145,21 +170,48 @@ fn a_wait_without_a_limit() {
 
 #[test]
 fn variables_from_nowhere() {
-    assert_refused(RUNBOOK, "\\{{ ResourceId }}\"\n      Max", "\\{{ Queue }}\"\n      Max", &["`{{ Queue }}` is neither a parameter nor an output"]);
+    assert_refused(
+        RUNBOOK,
+        "\\{{ ResourceId }}\"\n      Max",
+        "\\{{ Queue }}\"\n      Max",
+        &["`{{ Queue }}` is neither a parameter nor an output"],
+    );
 }
 
 #[test]
 fn parameters_without_bounds_or_source() {
-    let added = |text: &str| format!("mainSteps:\n  - name: move").replace("mainSteps:", &format!("  Extra: {text}\nmainSteps:"));
+    let added = |text: &str| {
+        "mainSteps:\n  - name: move".to_string().replace("mainSteps:", &format!("  Extra: {text}\nmainSteps:"))
+    };
     let from = "mainSteps:\n  - name: move";
-    assert_refused(RUNBOOK, from, &added("{type: String, default: x}"), &["the runbook's parameter `Extra` takes any text"]);
-    assert_refused(RUNBOOK, from, &added("{type: Integer}"), &["nothing gives the runbook's parameter `Extra` a value"]);
+    assert_refused(
+        RUNBOOK,
+        from,
+        &added("{type: String, default: x}"),
+        &["the runbook's parameter `Extra` takes any text"],
+    );
+    assert_refused(
+        RUNBOOK,
+        from,
+        &added("{type: Integer}"),
+        &["nothing gives the runbook's parameter `Extra` a value"],
+    );
 }
 
 #[test]
 fn alarms_outside_the_name_contract() {
-    assert_refused(STACK, "{{alarm \"waiting\" this}}", "my-alarm", &["the alarm `my-alarm` does not belong to a signal"]);
-    assert_refused(KIND, "waiting: runbook", "waiting: runbook\n  other: runbook", &["has no alarm for its signal `other`"]);
+    assert_refused(
+        STACK,
+        "{{alarm \"waiting\" this}}",
+        "my-alarm",
+        &["the alarm `my-alarm` does not belong to a signal"],
+    );
+    assert_refused(
+        KIND,
+        "waiting: runbook",
+        "waiting: runbook\n  other: runbook",
+        &["has no alarm for its signal `other`"],
+    );
 }
 
 #[test]
@@ -170,14 +222,29 @@ fn a_fleet_alarm_for_the_whole_account() {
 
 #[test]
 fn ec2_actions_where_ec2_refuses_them() {
-    assert_refused(STACK, "native=\"\"", "native=\"recover\"", &["recovers on another metric than StatusCheckFailed_System"]);
+    assert_refused(
+        STACK,
+        "native=\"\"",
+        "native=\"recover\"",
+        &["recovers on another metric than StatusCheckFailed_System"],
+    );
     let math = "    Metrics:\n      - {Id: e, Expression: a - b}\n    Namespace:";
     let project = TestProject::with_rules(fixture_rule("{}")).unwrap();
     add_fixture_kinds(&project, |path, text| {
-        if path.ends_with(STACK) { text.replace("    Namespace:", math).replace("native=\"\"", "native=\"reboot\"") } else { text }
+        if path.ends_with(STACK) {
+            text.replace("    Namespace:", math).replace("native=\"\"", "native=\"reboot\"")
+        } else {
+            text
+        }
     })
     .unwrap();
-    assert!(project.compile().errors().join("\n").contains("is metric math, and such alarms cannot do the EC2 action `reboot`"));
+    assert!(
+        project
+            .compile()
+            .errors()
+            .join("\n")
+            .contains("is metric math, and such alarms cannot do the EC2 action `reboot`")
+    );
 }
 
 #[test]
@@ -187,8 +254,18 @@ fn references_to_nowhere() {
 
 #[test]
 fn a_misspelled_variable_is_no_empty_string() {
-    assert_refused(STACK, "@root.params.note", "@root.params.notes", &["templates/platform/queue-redrive-healing/stack.yaml.hbs"]);
-    assert_refused(RUNBOOK, "params.messages_per_second", "params.messages", &["templates/platform/queue-redrive-healing/runbook.yaml.hbs"]);
+    assert_refused(
+        STACK,
+        "@root.params.note",
+        "@root.params.notes",
+        &["templates/platform/queue-redrive-healing/stack.yaml.hbs"],
+    );
+    assert_refused(
+        RUNBOOK,
+        "params.messages_per_second",
+        "params.messages",
+        &["templates/platform/queue-redrive-healing/runbook.yaml.hbs"],
+    );
 }
 
 #[test]
@@ -196,7 +273,12 @@ fn broken_definitions() {
     assert_refused(KIND, "summary:", "sumary:", &["unknown field `sumary` in a kind", "did you mean `summary`?"]);
     assert_refused(KIND, "layer: platform", "layer: data", &["is in templates/platform/ but matches layer `data`"]);
     assert_refused(KIND, "targets: [queues]", "targets: [queue]", &["heals unknown targets `queue`"]);
-    assert_refused(KIND, "dead_letters_waiting", "service_unhealthy_tasks", &["no kind of rule heals `dead_letters_waiting`"]);
+    assert_refused(
+        KIND,
+        "dead_letters_waiting",
+        "service_unhealthy_tasks",
+        &["no kind of rule heals `dead_letters_waiting`"],
+    );
     assert_refused(KIND, "type: string, default", "type: strang, default", &["`parameters` is no JSON Schema"]);
     assert_refused(STACK, "{{/each}}", "", &["templates/platform/queue-redrive-healing/stack.yaml.hbs"]);
 }

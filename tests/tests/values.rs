@@ -1,7 +1,9 @@
 //! What a user writes into a rule stays data in every file that is generated from it.
 
-use healstack::yaml::{self, Node, quote};
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use healstack::diagnostics::Source;
+use healstack::yaml::{self, Node, quote};
 use healstack_tests::{TestProject, add_fixture_kinds, fixture_rule};
 use proptest::prelude::*;
 
@@ -28,9 +30,34 @@ fn project() -> TestProject {
 fn what_means_something_elsewhere_means_nothing_here() {
     let project = project();
     for note in [
-        "it's \"quoted\"", "line\nbreak", "{{ ResourceId }}", "{{params.note}}", "${AWS::AccountId}", "!Ref Key",
-        "a: b", "- item", "#comment", "\u{0}\u{7f}\u{85}\u{2028}\u{feff}", "%", "@", "`", "null", "yes", "1e3", "'", "\\",
-        "{\"a\": [1]}", "}}", "&anchor", "*alias", "<<", "? key", "\t tab", " lead", "trail ", "é 漢字 🦀",
+        "it's \"quoted\"",
+        "line\nbreak",
+        "{{ ResourceId }}",
+        "{{params.note}}",
+        "${AWS::AccountId}",
+        "!Ref Key",
+        "a: b",
+        "- item",
+        "#comment",
+        "\u{0}\u{7f}\u{85}\u{2028}\u{feff}",
+        "%",
+        "@",
+        "`",
+        "null",
+        "yes",
+        "1e3",
+        "'",
+        "\\",
+        "{\"a\": [1]}",
+        "}}",
+        "&anchor",
+        "*alias",
+        "<<",
+        "? key",
+        "\t tab",
+        " lead",
+        "trail ",
+        "é 漢字 🦀",
     ] {
         assert_eq!(description(&project, note), format!("Dead letters wait. {note}"), "{note:?}");
     }
@@ -39,17 +66,31 @@ fn what_means_something_elsewhere_means_nothing_here() {
 #[test]
 fn a_value_in_a_substitution_substitutes_nothing() {
     let project = project();
-    add_fixture_kinds(&project, |_, text| text.replace("{{fmt \"Dead letters wait. {}\"", "{{sub \"${AWS::Region} {}\"")).unwrap();
+    add_fixture_kinds(&project, |_, text| {
+        text.replace("{{fmt \"Dead letters wait. {}\"", "{{sub \"${AWS::Region} {}\"")
+    })
+    .unwrap();
     project.write("rules/shop.yaml", fixture_rule("{note: \"${AWS::AccountId}\"}")).unwrap();
     let outcome = project.compile();
-    assert!(outcome.template("shop").contains("AlarmDescription: !Sub ${AWS::Region} ${!AWS::AccountId}"), "{}", outcome.template("shop"));
+    assert!(
+        outcome.template("shop").contains("AlarmDescription: !Sub ${AWS::Region} ${!AWS::AccountId}"),
+        "{}",
+        outcome.template("shop")
+    );
 }
 
 #[test]
 fn a_value_cannot_become_a_variable_of_a_runbook() {
     let project = project();
     add_fixture_kinds(&project, |path, text| {
-        if path.ends_with("runbook.yaml.hbs") { text.replace("description: Starts a move of the dead letters, and waits until the queue's alarm is OK.", "description: {{params.note}}") } else { text }
+        if path.ends_with("runbook.yaml.hbs") {
+            text.replace(
+                "description: Starts a move of the dead letters, and waits until the queue's alarm is OK.",
+                "description: {{params.note}}",
+            )
+        } else {
+            text
+        }
     })
     .unwrap();
     project.write("rules/shop.yaml", fixture_rule("{note: \"all is well\"}")).unwrap();

@@ -1,1 +1,102 @@
-fn main(){}
+//! Developer commands: `cargo xtask <command>`. Each is a module; this file only tells them apart.
+//!
+//! The verbs of `healstack` itself are forwarded, built with no more features than each needs.
+
+mod clock;
+mod counts;
+mod deny;
+mod error;
+mod forward;
+mod lint;
+mod local_deploy;
+mod python;
+mod steps;
+mod test;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use forward::Features;
+use workspace::Workspace;
+
+/// Developer commands of Healstack, and its own commands built as needed.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check everything that needs no test run: format, clippy, docs, licences, generated templates.
+    Lint,
+    /// Lint, then all tests, then a deployment to the local AWS.
+    Test(test::Options),
+    /// Write the table of IAM writes that take no resources, which the compiler embeds.
+    IamTable(python::IamTableOptions),
+
+    /// `healstack init`
+    #[command(disable_help_flag = true)]
+    Init(Forwarded),
+    /// `healstack synth`
+    #[command(disable_help_flag = true)]
+    Synth(Forwarded),
+    /// `healstack check`
+    #[command(disable_help_flag = true)]
+    Check(Forwarded),
+    /// `healstack explain`
+    #[command(disable_help_flag = true)]
+    Explain(Forwarded),
+    /// `healstack schema`
+    #[command(disable_help_flag = true)]
+    Schema(Forwarded),
+    /// `healstack local`: start, stop, status, verify
+    #[command(disable_help_flag = true)]
+    Local(Forwarded),
+    /// `healstack diff`
+    #[command(disable_help_flag = true)]
+    Diff(Forwarded),
+    /// `healstack deploy`
+    #[command(disable_help_flag = true)]
+    Deploy(Forwarded),
+    /// `healstack destroy`
+    #[command(disable_help_flag = true)]
+    Destroy(Forwarded),
+    /// `healstack status`
+    #[command(disable_help_flag = true)]
+    Status(Forwarded),
+}
+
+/// Everything after the verb, for `healstack` to understand.
+#[derive(Debug, Args)]
+struct Forwarded {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
+}
+
+fn main() -> miette::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let workspace = Workspace::find();
+    let forward = |verb, features, forwarded: &Forwarded| {
+        Err(forward::exec(&workspace, verb, features, &forwarded.arguments).into())
+    };
+    match &arguments.command {
+        Command::Lint => Ok(lint::run(&workspace)),
+        Command::Test(options) => Ok(test::run(&workspace, options)),
+        Command::IamTable(options) => Ok(python::iam_table(&workspace, options)?),
+        Command::Init(rest) => forward("init", Features::Compile, rest),
+        Command::Synth(rest) => forward("synth", Features::Compile, rest),
+        Command::Check(rest) => forward("check", Features::Compile, rest),
+        Command::Explain(rest) => forward("explain", Features::Compile, rest),
+        Command::Schema(rest) => forward("schema", Features::Compile, rest),
+        Command::Local(rest) => forward("local", Features::Compile, rest),
+        Command::Diff(rest) => forward("diff", Features::Deploy, rest),
+        Command::Deploy(rest) => forward("deploy", Features::Deploy, rest),
+        Command::Destroy(rest) => forward("destroy", Features::Deploy, rest),
+        Command::Status(rest) => forward("status", Features::Deploy, rest),
+    }
+}

@@ -22,7 +22,7 @@ pub(super) struct AwsOptions {
     /// The profile of the AWS configuration files.
     #[arg(long, value_name = "NAME", conflicts_with = "local")]
     profile: Option<String>,
-    /// The endpoint of every service. Default: AWS_ENDPOINT_URL, or AWS.
+    /// The endpoint of every service. Default: `AWS_ENDPOINT_URL`, or AWS.
     #[arg(long, value_name = "URL", conflicts_with = "local")]
     endpoint_url: Option<String>,
 }
@@ -71,6 +71,7 @@ pub(super) struct StatusOptions {
 struct Prepared {
     project: Project,
     compiled: Compiled,
+    problems: Problems,
     stacks: Vec<PlannedStack>,
     account: Account,
     ui: Arc<dyn Ui>,
@@ -88,6 +89,7 @@ pub(super) fn deploy(session: &Session, options: &DeployOptions) -> Exit {
         Ok(prepared) => prepared,
         Err(exit) => return exit,
     };
+    session.printer.mention_warnings(&prepared.problems);
     if let Err(problem) = write_generated(session, &prepared, options.locked) {
         return session.printer.fail(problem);
     }
@@ -157,7 +159,10 @@ fn run(session: &Session, command: impl Future<Output = Result<(String, Value, E
             session.printer.result(&text, value, &Problems::default());
             exit
         }
-        Err(error) => report(session.printer, &error),
+        Err(error) => {
+            report(session.printer, &error);
+            if matches!(error, DeployError::Interrupted) { Exit::Interrupted } else { Exit::Failure }
+        }
     }
 }
 
@@ -168,7 +173,6 @@ fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
     let Some((project, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
         return Err(printer.failure(&problems));
     };
-    printer.warnings(&problems);
     let mut account = Account {
         region: Some(compiled.environment.region.clone()),
         profile: aws.profile.clone(),
@@ -179,19 +183,14 @@ fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
     };
     if aws.local {
         let mut progress = |message: &str| anstream::eprintln!("{message}");
-        let running = LocalAws::new(project.state_dir())
-            .start(None, &mut progress)
-            .map_err(|error| report(printer, &error))?;
-        account = Account {
-            region: account.region,
-            endpoint_url: Some(running.endpoint),
-            local: true,
-            ..Account::default()
-        };
+        let running =
+            LocalAws::new(project.state_dir()).start(None, &mut progress).map_err(|error| report(printer, &error))?;
+        account =
+            Account { region: account.region, endpoint_url: Some(running.endpoint), local: true, ..Account::default() };
     }
     let stacks = compiled.stacks.iter().map(|stack| planned(&project, &compiled, stack)).collect();
     let ui: Arc<dyn Ui> = Arc::new(TerminalUi::new(!printer.for_people()));
-    Ok(Prepared { project, compiled, stacks, account, ui })
+    Ok(Prepared { project, compiled, problems, stacks, account, ui })
 }
 
 fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::CompiledStack) -> PlannedStack {

@@ -79,7 +79,10 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     }
     if let Some(runbook) = &rule.runbook {
         let lease = seconds(lease_seconds(runbook.worst_case));
-        heading(&mut out, &format!("What the runbook does, in {} at most (lease {lease})", seconds(runbook.worst_case)));
+        heading(
+            &mut out,
+            &format!("What the runbook does, in {} at most (lease {lease})", seconds(runbook.worst_case)),
+        );
         let _ = writeln!(out, "  {}", runbook.description);
         steps(&mut out, runbook);
     }
@@ -94,7 +97,11 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         healing.cooldown,
         healing.stable_for
     );
-    let _ = writeln!(out, "  {} at once and {} an hour, over all resources", healing.budget.concurrent, healing.budget.per_hour);
+    let _ = writeln!(
+        out,
+        "  {} at once and {} an hour, over all resources",
+        healing.budget.concurrent, healing.budget.per_hour
+    );
     match &healing.rule.escalate_to {
         Some(next) => drop(writeln!(out, "  Then the rule {next} takes over.")),
         None => drop(writeln!(out, "  Then a human is called.")),

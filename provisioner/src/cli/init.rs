@@ -35,16 +35,17 @@ const EXAMPLE_RULE: &str = include_str!("init/example.yaml");
 
 pub(super) fn run(session: &Session, options: &Options) -> Exit {
     let root = &session.directory;
-    let email = options.email.as_deref().map(|email| format!("\n    notifications:\n      email: [{email}]")).unwrap_or_default();
+    let email = options
+        .email
+        .as_deref()
+        .map(|email| format!("\n    notifications:\n      email: [{email}]"))
+        .unwrap_or_default();
     let config = format!(
         "# One environment is one account and region. `healstack deploy` refuses every other account.\nenvironments:\n  dev:\n    account: \"{}\"\n    region: {}{email}\n",
         options.account, options.region
     );
-    let files = [
-        ("healstack.yaml", config.as_str()),
-        ("rules/example.yaml", EXAMPLE_RULE),
-        (".gitignore", "/target/\n"),
-    ];
+    let files =
+        [("healstack.yaml", config.as_str()), ("rules/example.yaml", EXAMPLE_RULE), (".gitignore", "/target/\n")];
     let mut text = String::new();
     let mut written = Vec::new();
     for (name, content) in files {

@@ -3,7 +3,7 @@
 use super::output::{DIM, GOOD, report};
 use super::{Exit, Session};
 use crate::diagnostics::{Problem, Problems};
-use crate::local::{LocalAws, Running, VerifyOptions, Verified};
+use crate::local::{LocalAws, Running, Verified, VerifyOptions};
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -76,7 +76,8 @@ fn show(session: &Session, running: Option<&Running>) -> Exit {
     for (name, value) in running.environment() {
         let _ = writeln!(text, "  export {name}={value}");
     }
-    let value = json!({"ok": true, "running": true, "endpoint": running.endpoint, "port": running.port, "pid": running.pid});
+    let value =
+        json!({"ok": true, "running": true, "endpoint": running.endpoint, "port": running.port, "pid": running.pid});
     session.printer.result(&text, value, &Problems::default());
     Exit::Success
 }
@@ -92,15 +93,13 @@ fn verify(session: &Session, local: &LocalAws) -> Exit {
         Ok((_, environment)) => environment,
         Err(problem) => return session.printer.fail(problem),
     };
-    let options = VerifyOptions {
-        regions: vec![environment.region.clone()],
-        account: None,
-        json: !session.printer.for_people(),
-    };
+    let options =
+        VerifyOptions { regions: vec![environment.region.clone()], account: None, json: !session.printer.for_people() };
     match local.verify(&options) {
         Ok(Verified::Clean) => Exit::Success,
         Ok(Verified::Problems) if session.printer.for_people() => session.printer.fail(
-            Problem::error("the local AWS does not hold what the templates say").help("the table above says what differs"),
+            Problem::error("the local AWS does not hold what the templates say")
+                .help("the table above says what differs"),
         ),
         Ok(Verified::Problems) => Exit::Failure,
         Err(error) => report(session.printer, &error),

@@ -6,7 +6,8 @@
 //! | 1 | something is wrong with the input, or AWS refused; it was reported |
 //! | 2 | the command line is wrong |
 //! | 3 | `synth --check`: generated files are stale |
-//! | 4 | `deploy` was detached by Ctrl-C: CloudFormation goes on |
+//! | 4 | `deploy` or `destroy` was detached by Ctrl-C: CloudFormation goes on |
+//! | 130 | Ctrl-C before anything was changed |
 
 mod check;
 #[cfg(feature = "deploy")]
@@ -38,6 +39,8 @@ pub enum Exit {
     Stale,
     /// The user let go; CloudFormation goes on.
     Detached,
+    /// The user stopped it before anything was changed.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -47,6 +50,7 @@ impl From<Exit> for ExitCode {
             Exit::Failure => 1,
             Exit::Stale => 3,
             Exit::Detached => 4,
+            Exit::Interrupted => 130,
         })
     }
 }
@@ -134,9 +138,10 @@ pub fn main() -> ExitCode {
 impl Session {
     /// The project that the command works on.
     fn project(&self) -> Result<Project, Problem> {
-        let directory = self.directory.canonicalize().map_err(|error| {
-            Problem::error(format!("cannot go to {}: {error}", self.directory.display()))
-        })?;
+        let directory = self
+            .directory
+            .canonicalize()
+            .map_err(|error| Problem::error(format!("cannot go to {}: {error}", self.directory.display())))?;
         Project::find(&directory)
     }
 

@@ -86,14 +86,12 @@ impl Printer {
         }
     }
 
-    /// Every warning on a line of its own, for commands whose business they are not.
-    pub(super) fn warnings(self, problems: &Problems) {
-        if !self.for_people() {
-            return;
-        }
-        for problem in problems.iter().filter(|problem| problem.severity == Severity::Warning) {
-            let location = problem.location().map(|location| format!("{location}: ")).unwrap_or_default();
-            anstream::eprintln!("{CHANGED}warning{CHANGED:#}: {DIM}{location}{DIM:#}{problem}");
+    /// How many warnings there are, for commands whose business they are not.
+    pub(super) fn mention_warnings(self, problems: &Problems) {
+        let warnings = problems.count(Severity::Warning);
+        if self.for_people() && warnings > 0 {
+            let count = count(warnings, "warning");
+            anstream::eprintln!("{CHANGED}{count}{CHANGED:#} about the rules: `healstack check` shows them");
         }
     }
 }
@@ -131,7 +129,7 @@ pub(super) fn count(number: usize, what: &str) -> String {
 pub(super) fn seconds(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
-        120..=7199 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        120..=7199 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }

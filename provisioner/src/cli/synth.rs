@@ -32,12 +32,11 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         Err(problem) => return printer.fail(problem),
     };
     let stale = files.iter().any(|file| file.state != State::Unchanged);
-    if !options.check {
-        if let Err(problem) = generated::write(&project.root, &files) {
-            return printer.fail(problem);
-        }
+    if !options.check
+        && let Err(problem) = generated::write(&project.root, &files)
+    {
+        return printer.fail(problem);
     }
-    printer.warnings(&problems);
     let value = json!({
         "ok": !(options.check && stale),
         "environment": compiled.environment_name,
@@ -56,7 +55,8 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         warnings(&problems),
     );
     if options.check && stale {
-        let _ = writeln!(text, "{BAD}generated files are stale{BAD:#}: run `healstack synth` and commit what it writes");
+        let _ =
+            writeln!(text, "{BAD}generated files are stale{BAD:#}: run `healstack synth` and commit what it writes");
     }
     printer.result(&text, value, &problems);
     if options.check && stale { Exit::Stale } else { Exit::Success }
@@ -65,7 +65,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
 fn warnings(problems: &Problems) -> String {
     match problems.count(Severity::Warning) {
         0 => String::new(),
-        warnings => format!(", {} (`healstack check` shows where)", count(warnings, "warning")),
+        warnings => format!(", {} (`healstack check` shows them)", count(warnings, "warning")),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Alarms: what they are, and what must be true of each. The rules are CloudWatch's, and Healstack's name contract.
 
-use super::{Resource, Runbook, SourceRef};
-use crate::diagnostics::Problem;
+use super::{Resource, Runbook};
+use crate::diagnostics::{Problem, Source};
 use crate::kinds::{HealedBy, Kind};
 use crate::yaml::Node;
 use healstack_model::Names;
 use healstack_model::naming::MAX_ALARM_NAME;
+use std::sync::Arc;
 
 /// CloudWatch quota, 2026-11: 5 actions for each state of an alarm.
 const MAX_ACTIONS: usize = 5;
@@ -31,7 +32,11 @@ pub struct AlarmInfo {
 
 /// The alarms among a rule's resources.
 pub(super) fn read(resources: &[Resource], names: &Names) -> Vec<AlarmInfo> {
-    resources.iter().filter(|resource| resource.kind() == "AWS::CloudWatch::Alarm").map(|alarm| info(alarm, names)).collect()
+    resources
+        .iter()
+        .filter(|resource| resource.kind() == "AWS::CloudWatch::Alarm")
+        .map(|alarm| info(alarm, names))
+        .collect()
 }
 
 fn info(alarm: &Resource, names: &Names) -> AlarmInfo {
@@ -86,7 +91,7 @@ pub(super) fn check(
     resources: &[Resource],
     alarms: &[AlarmInfo],
     runbook: Option<&Runbook>,
-    source: &SourceRef,
+    source: &Arc<Source>,
 ) -> Vec<Problem> {
     let mut found = Vec::new();
     let at = |resource: &Resource, message: String| Problem::error(message).at(source, resource.body.span);
@@ -100,7 +105,10 @@ pub(super) fn check(
             );
         }
         if alarm.name.chars().count() > MAX_ALARM_NAME {
-            found.push(at(resource, format!("the alarm name `{}` is longer than {MAX_ALARM_NAME} characters", alarm.name)));
+            found.push(at(
+                resource,
+                format!("the alarm name `{}` is longer than {MAX_ALARM_NAME} characters", alarm.name),
+            ));
         }
         for key in ["AlarmActions", "OKActions"] {
             let count = resource.property(&[key]).map_or(0, |actions| actions.items().len());
@@ -147,7 +155,10 @@ fn native(alarm: &Resource, info: &AlarmInfo) -> Vec<String> {
         None => alarm.property(&["MetricName"]).and_then(Node::text) == Some("StatusCheckFailed_System"),
     };
     if action == "recover" && !system_only {
-        found.push(format!("`{}` recovers on another metric than StatusCheckFailed_System, which EC2 refuses", info.name));
+        found.push(format!(
+            "`{}` recovers on another metric than StatusCheckFailed_System, which EC2 refuses",
+            info.name
+        ));
     }
     found
 }
@@ -164,7 +175,8 @@ fn verification(identity: &str, runbook: &Runbook, alarms: &[AlarmInfo]) -> Vec<
         for name in step.inputs.get("AlarmNames").map(Node::items).unwrap_or_default() {
             let name = name.text().unwrap_or_default();
             let head = name.split("{{").next().unwrap_or_default();
-            let named = alarms.iter().find(|alarm| alarm.name == name || (name != head && alarm.name.starts_with(head)));
+            let named =
+                alarms.iter().find(|alarm| alarm.name == name || (name != head && alarm.name.starts_with(head)));
             let message = match named {
                 Some(alarm) if alarm.fleet => {
                     format!("{identity}: step `{}` verifies by the fleet alarm `{}`", step.name, alarm.name)
@@ -172,7 +184,10 @@ fn verification(identity: &str, runbook: &Runbook, alarms: &[AlarmInfo]) -> Vec<
                 Some(_) => continue,
                 None => format!("{identity}: step `{}` verifies by `{name}`, which is no alarm of the rule", step.name),
             };
-            found.push(Problem::error(message).help("verify by the resource's own API, or by an alarm for this resource alone"));
+            found.push(
+                Problem::error(message)
+                    .help("verify by the resource's own API, or by an alarm for this resource alone"),
+            );
         }
     }
     found

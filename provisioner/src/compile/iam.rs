@@ -99,13 +99,14 @@ fn statement(
         resource.text() == Some("*") || resource.items().iter().any(|item| item.text() == Some("*"))
     });
     if everything && !is_read(api) && !WITHOUT_RESOURCES.contains(action.as_str()) {
-        return Err(Problem::error(format!("{action} is granted on every resource, and it changes something"))
-            .help("grant it on `target`, or on the ARNs that it needs: the action supports resource-level permissions"));
+        return Err(Problem::error(format!("{action} is granted on every resource, and it changes something")).help(
+            "grant it on `target`, or on the ARNs that it needs: the action supports resource-level permissions",
+        ));
     }
     if let Some(condition) = &grant.condition {
         let condition = substitute_all(Node::from(condition));
         let merged = match node.remove("Condition") {
-            Some(existing) => merge(existing, condition),
+            Some(existing) => merge(&existing, &condition),
             None => condition,
         };
         if let Value::Mapping(entries) = &mut node.value {
@@ -130,7 +131,7 @@ fn substitute_all(mut node: Node) -> Node {
 }
 
 /// Both conditions: operators side by side, keys of the same operator together.
-fn merge(left: Node, right: Node) -> Node {
+fn merge(left: &Node, right: &Node) -> Node {
     let mut operators = left.entries().to_vec();
     for operator in right.entries() {
         match operators.iter_mut().find(|known| known.key == operator.key) {
@@ -145,5 +146,32 @@ fn merge(left: Node, right: Node) -> Node {
 }
 
 #[cfg(test)]
-#[path = "iam_test.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_which_writes_take_no_resource() {
+        assert!(WITHOUT_RESOURCES.contains("ssm:CreateOpsItem"));
+        assert!(!WITHOUT_RESOURCES.contains("ec2:StopInstances"));
+        assert!(WITHOUT_RESOURCES.len() > 1000);
+    }
+
+    #[test]
+    fn a_call_in_a_part_that_was_left_out_is_still_the_kinds() {
+        let template = "inputs: {Service: ec2, Api: StopInstances, X: 1}\nApi: Start\n";
+        assert!(mentions(template, "ec2:StopInstances"));
+        assert!(mentions(template, "ec2:Start"));
+        assert!(!mentions(template, "ec2:Stop"));
+    }
+
+    #[test]
+    fn conditions_are_merged_by_operator() {
+        let node = |value: serde_json::Value| Node::from(&value);
+        let merged = merge(
+            &node(serde_json::json!({"StringEquals": {"a": "1"}})),
+            &node(serde_json::json!({"StringEquals": {"b": "2"}, "Bool": {"c": "true"}})),
+        );
+        let expected = serde_json::json!({"StringEquals": {"a": "1", "b": "2"}, "Bool": {"c": "true"}});
+        assert_eq!(merged.to_json(), expected);
+    }
+}

@@ -39,30 +39,42 @@ pub(super) fn check(stacks: &[CompiledStack]) -> Vec<Problem> {
             found.push(Problem::error(format!("the stack `{}` has {what}", stack.folder)).help(help));
         };
         if count > MAX_RESOURCES {
-            over(format!("{count} resources, a template's limit is {MAX_RESOURCES}"), "split its rules over several files, each with a `stack` of its own");
+            over(
+                format!("{count} resources, a template's limit is {MAX_RESOURCES}"),
+                "split its rules over several files, each with a `stack` of its own",
+            );
         }
         if stack.text.len() > MAX_TEMPLATE {
-            over(format!("{} bytes, a template's limit is {MAX_TEMPLATE}", stack.text.len()), "split its rules over several files, each with a `stack` of its own");
+            over(
+                format!("{} bytes, a template's limit is {MAX_TEMPLATE}", stack.text.len()),
+                "split its rules over several files, each with a `stack` of its own",
+            );
         }
         if stack.template.outputs.len() > MAX_OUTPUTS {
-            over(format!("{} outputs, a template's limit is {MAX_OUTPUTS}", stack.template.outputs.len()), "remove some");
+            over(
+                format!("{} outputs, a template's limit is {MAX_OUTPUTS}", stack.template.outputs.len()),
+                "remove some",
+            );
         }
         let mut ids = HashSet::new();
         for resource in stack.template.resources() {
             if !ids.insert(resource.id.as_str()) {
                 found.push(
-                    Problem::error(format!("two resources of the stack `{}` have the logical id `{}`", stack.folder, resource.id))
-                        .help("rename one of the rules"),
+                    Problem::error(format!(
+                        "two resources of the stack `{}` have the logical id `{}`",
+                        stack.folder, resource.id
+                    ))
+                    .help("rename one of the rules"),
                 );
             }
             let property = NAMES.iter().find(|(kind, _)| *kind == resource.kind()).map(|(_, property)| *property);
             let name = property.and_then(|property| resource.property(&[property])).and_then(crate::yaml::Node::text);
-            if let Some(name) = name {
-                if let Some(other) = named.insert((resource.kind(), name), &stack.folder) {
-                    let message =
-                        format!("`{other}` and `{}` both have a {} named `{name}`", stack.folder, resource.kind());
-                    found.push(Problem::error(message).help("rename one of the rules or stacks"));
-                }
+            if let Some(name) = name
+                && let Some(other) = named.insert((resource.kind(), name), &stack.folder)
+            {
+                let message =
+                    format!("`{other}` and `{}` both have a {} named `{name}`", stack.folder, resource.kind());
+                found.push(Problem::error(message).help("rename one of the rules or stacks"));
             }
         }
     }
@@ -73,8 +85,10 @@ pub(super) fn check(stacks: &[CompiledStack]) -> Vec<Problem> {
 pub(super) fn check_parameter(identity: &str, value: &Value) -> Option<Problem> {
     let size = serde_json::to_string_pretty(value).map_or(0, |text| text.len());
     (size > MAX_PARAMETER).then(|| {
-        Problem::error(format!("the configuration of {identity} has {size} bytes, a parameter's limit is {MAX_PARAMETER}"))
-            .help("select resources by tag, or split the rule")
+        Problem::error(format!(
+            "the configuration of {identity} has {size} bytes, a parameter's limit is {MAX_PARAMETER}"
+        ))
+        .help("select resources by tag, or split the rule")
     })
 }
 
@@ -88,8 +102,11 @@ pub(super) fn check_references(identity: &str, resources: &[Resource]) -> Vec<Pr
             .find(|name| !name.starts_with("AWS::") && !ids.contains(name.as_str()));
         if let Some(name) = dangling {
             found.push(
-                Problem::error(format!("{identity}: resource `{}` refers to `{name}`, which does not exist", resource.id))
-                    .help("refer to a resource of the same template, or to another stack's resource by its name"),
+                Problem::error(format!(
+                    "{identity}: resource `{}` refers to `{name}`, which does not exist",
+                    resource.id
+                ))
+                .help("refer to a resource of the same template, or to another stack's resource by its name"),
             );
         }
     }

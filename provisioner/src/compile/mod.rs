@@ -27,7 +27,6 @@ use crate::yaml::{self, Entry, Node};
 use healstack_model::rule::lease_seconds;
 use healstack_model::{EnvironmentName, Names, Notify};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// One stack, compiled.
 #[derive(Debug)]
@@ -157,18 +156,19 @@ impl<'a> Compiler<'a> {
             let node = yaml::parse(&source).map_err(single)?;
             let parsed = Runbook::parse(&source, &node, &identity, healing.cooldown.get())?;
             let template = self.catalog.files.source(&kind.runbook_template());
-            statements = iam::statements(kind, &parsed, template.text(), &|scope| self.scope(&healing, scope, &context))?;
+            statements =
+                iam::statements(kind, &parsed, template.text(), &|scope| self.scope(&healing, scope, &context))?;
             runbook = Some(parsed);
         }
         let alarms = alarms::read(&resources, &self.names);
         let mut problems = alarms::check(kind, &identity, &resources, &alarms, runbook.as_ref(), &source);
 
-        let parameter = self.parameter(&identity, &healing, kind, runbook.as_ref());
+        let parameter = parameter(&identity, &healing, kind, runbook.as_ref());
         problems.extend(limits::check_parameter(&identity, &parameter));
         resources.insert(0, self.parameter_resource(stack, &healing, &parameter));
         if let Some(runbook) = &runbook {
             resources.push(self.role_resource(stack, &healing, &statements).map_err(single)?);
-            resources.push(self.document_resource(stack, &healing, runbook).map_err(single)?);
+            resources.push(self.document_resource(stack, &healing, runbook));
         }
         problems.extend(limits::check_references(&identity, &resources));
         if !problems.is_empty() {
@@ -240,49 +240,45 @@ impl<'a> Compiler<'a> {
         let name = format!("templates/targets/{}.yaml scope {scope}", target.name);
         yaml::parse(&self.renderer.render_inline(&name, template, context)?)
     }
+}
 
-    /// The rule's desired configuration: what the guard and the agent read.
-    fn parameter(&self, identity: &str, healing: &HealingLoop, kind: &Kind, runbook: Option<&Runbook>) -> Value {
-        let signals: Map<String, Value> = kind
-            .definition
-            .signals
-            .iter()
-            .map(|(signal, healed_by)| (signal.clone(), healed_by.guard().into()))
-            .collect();
-        let by_agent = kind.definition.signals.values().any(|healed_by| *healed_by == HealedBy::Agent);
-        let mut parameter = json!({
-            "schema_version": 1,
-            "rule": identity,
-            "kind": kind.id,
-            "layer": healing.rule.layer,
-            "trigger_condition": healing.rule.trigger_condition,
-            "action": healing.rule.action,
-            "enabled": healing.rule.enabled,
-            "mode": healing.mode,
-            "healed_by": if by_agent { "agent" } else { "guard" },
-            "target": {&healing.target_type: healing.selector},
-            "parameters": without_nulls(&healing.parameters),
-            "cooldown_seconds": healing.cooldown,
-            "max_attempts": healing.max_attempts,
-            "window_seconds": healing.window,
-            "stable_for_seconds": healing.stable_for,
-            "budget": healing.budget,
-            "notify": healing.notify,
-            "signals": signals,
-        });
-        if let Value::Object(fields) = &mut parameter {
-            if let Some(runbook) = runbook {
-                fields.insert("lease_seconds".into(), lease_seconds(runbook.worst_case).into());
-            }
-            if let Some(target) = &healing.rule.escalate_to {
-                fields.insert("escalate_to".into(), target.as_str().into());
-            }
-            if let Some(alarm) = &healing.suppress_while {
-                fields.insert("suppress_while".into(), alarm.as_str().into());
-            }
+/// The rule's desired configuration: what the guard and the agent read.
+fn parameter(identity: &str, healing: &HealingLoop, kind: &Kind, runbook: Option<&Runbook>) -> Value {
+    let signals: Map<String, Value> =
+        kind.definition.signals.iter().map(|(signal, healed_by)| (signal.clone(), healed_by.guard().into())).collect();
+    let by_agent = kind.definition.signals.values().any(|healed_by| *healed_by == HealedBy::Agent);
+    let mut parameter = json!({
+        "schema_version": 1,
+        "rule": identity,
+        "kind": kind.id,
+        "layer": healing.rule.layer,
+        "trigger_condition": healing.rule.trigger_condition,
+        "action": healing.rule.action,
+        "enabled": healing.rule.enabled,
+        "mode": healing.mode,
+        "healed_by": if by_agent { "agent" } else { "guard" },
+        "target": {&healing.target_type: healing.selector},
+        "parameters": without_nulls(&healing.parameters),
+        "cooldown_seconds": healing.cooldown,
+        "max_attempts": healing.max_attempts,
+        "window_seconds": healing.window,
+        "stable_for_seconds": healing.stable_for,
+        "budget": healing.budget,
+        "notify": healing.notify,
+        "signals": signals,
+    });
+    if let Value::Object(fields) = &mut parameter {
+        if let Some(runbook) = runbook {
+            fields.insert("lease_seconds".into(), lease_seconds(runbook.worst_case).into());
         }
-        parameter
+        if let Some(target) = &healing.rule.escalate_to {
+            fields.insert("escalate_to".into(), target.as_str().into());
+        }
+        if let Some(alarm) = &healing.suppress_while {
+            fields.insert("suppress_while".into(), alarm.as_str().into());
+        }
     }
+    parameter
 }
 
 fn without_nulls(map: &Map<String, Value>) -> Map<String, Value> {
@@ -343,5 +339,3 @@ pub fn compile_all(
         }
     }
 }
-
-type SourceRef = Arc<crate::diagnostics::Source>;

@@ -7,11 +7,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Systems Manager's own limit on one `aws:executeAwsApi` call, in seconds (Automation actions reference, 2026-11).
-pub const API_TIMEOUT: u64 = 25;
+const API_TIMEOUT: u64 = 25;
 /// Systems Manager quota, 2026-11: 64 KB a document.
-pub const MAX_DOCUMENT: usize = 64 * 1024;
+const MAX_DOCUMENT: usize = 64 * 1024;
 /// What the guard gives to every runbook.
-pub const GIVEN: [&str; 5] = ["ResourceId", "RuleName", "HealEventId", "Slot", "CooldownSeconds"];
+const GIVEN: [&str; 5] = ["ResourceId", "RuleName", "HealEventId", "Slot", "CooldownSeconds"];
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Step {
 
 /// Whether an API call or IAM action only reads, by AWS's naming of them.
 #[must_use]
-pub fn is_read(api: &str) -> bool {
+pub(super) fn is_read(api: &str) -> bool {
     ["Describe", "Get", "List", "Search", "BatchGet"].iter().any(|verb| api.starts_with(verb))
 }
 
@@ -116,7 +116,8 @@ impl Runbook {
         problems.extend(graph::check(source, &steps));
         let size = content.to_json().to_string().len();
         if size > MAX_DOCUMENT {
-            problems.push(Problem::error(format!("the runbook has {size} bytes, a document's limit is {MAX_DOCUMENT}")));
+            problems
+                .push(Problem::error(format!("the runbook has {size} bytes, a document's limit is {MAX_DOCUMENT}")));
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -259,9 +260,15 @@ fn complete(node: &Node, identity: &str, cooldown: u64) -> Node {
 
 /// Every `{{ name }}` is a parameter, an output of an earlier step, or Systems Manager's own.
 fn variables(source: &Arc<Source>, content: &Node, steps: &[Step]) -> Vec<Problem> {
-    let parameters: HashSet<&str> =
-        content.get("parameters").map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect();
-    let order: HashMap<&str, usize> = steps.iter().enumerate().map(|(index, step)| (step.name.as_str(), index)).collect();
+    let parameters: HashSet<&str> = content
+        .get("parameters")
+        .map(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| entry.key.as_str())
+        .collect();
+    let order: HashMap<&str, usize> =
+        steps.iter().enumerate().map(|(index, step)| (step.name.as_str(), index)).collect();
     let mut found = Vec::new();
     let nodes = content.get("mainSteps").map(Node::items).unwrap_or_default();
     for (index, node) in nodes.iter().enumerate() {
@@ -271,14 +278,14 @@ fn variables(source: &Arc<Source>, content: &Node, steps: &[Step]) -> Vec<Proble
                     Some((step, output)) => order.get(step).is_some_and(|position| {
                         *position < index && steps[*position].outputs.iter().any(|known| known == output)
                     }),
-                    None => {
-                        parameters.contains(name) || name.starts_with("automation:") || name.starts_with("global:")
-                    }
+                    None => parameters.contains(name) || name.starts_with("automation:") || name.starts_with("global:"),
                 };
                 if !known {
                     found.push(
-                        Problem::error(format!("`{{{{ {name} }}}}` is neither a parameter nor an output of an earlier step"))
-                            .at(source, node.span),
+                        Problem::error(format!(
+                            "`{{{{ {name} }}}}` is neither a parameter nor an output of an earlier step"
+                        ))
+                        .at(source, node.span),
                     );
                 }
             }
@@ -293,5 +300,49 @@ fn references(text: &str) -> Vec<&str> {
 }
 
 #[cfg(test)]
-#[path = "runbook_test.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    fn parse(steps: &str) -> Runbook {
+        let text = format!(
+            "description: d\nparameters:\n  ResourceId: {{type: String, allowedPattern: x}}\nmainSteps:\n{steps}"
+        );
+        let source = Source::new("runbook", text);
+        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r", 60).unwrap()
+    }
+
+    #[test]
+    fn the_worst_case_is_the_longest_path_over_failures_too() {
+        let runbook = parse(
+            "  - {name: act, action: aws:executeAwsApi, maxAttempts: 3, onFailure: step:late, inputs: {Service: a, Api: Do}, nextStep: ok}
+  - {name: ok, action: aws:waitForAwsResourceProperty, timeoutSeconds: 100, inputs: {Service: a, Api: Get}, isEnd: true}
+  - {name: late, action: aws:sleep, inputs: {Duration: PT1H5M2S}, nextStep: sure}
+  - {name: sure, action: aws:assertAwsResourceProperty, timeoutSeconds: 60, inputs: {Service: a, Api: Get}, isEnd: true}
+",
+        );
+        assert_eq!(runbook.worst_case, 3 * API_TIMEOUT + 3902 + 60);
+        assert_eq!(runbook.calls().into_iter().collect::<Vec<_>>(), ["a:Do", "a:Get"]);
+    }
+
+    #[test]
+    fn durations_of_aws_sleep() {
+        assert_eq!(iso_seconds("PT5M"), Some(300));
+        assert_eq!(iso_seconds("PT1H30M10S"), Some(5410));
+        for wrong in ["5M", "PT5", "PTM", "P1D"] {
+            assert_eq!(iso_seconds(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_runbook_takes_what_the_guard_gives() {
+        let runbook = parse(
+            "  - {name: ok, action: aws:assertAwsResourceProperty, timeoutSeconds: 1, inputs: {Service: a, Api: Get}, isEnd: true}\n",
+        );
+        let parameters = runbook.content.get("parameters").unwrap();
+        for name in GIVEN {
+            assert!(parameters.get(name).is_some(), "{name}");
+        }
+        assert_eq!(parameters.path(&["RuleName", "allowedPattern"]).and_then(Node::text), Some("^s/r$"));
+    }
+}

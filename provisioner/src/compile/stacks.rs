@@ -19,11 +19,12 @@ impl Compiler<'_> {
             Entry::new("Tier", "Standard"),
             Entry::new("Value", text),
         ];
-        let body =
-            vec![Entry::new("Type", "AWS::SSM::Parameter"), Entry::new("Properties", Node::map(properties))];
+        let body = vec![Entry::new("Type", "AWS::SSM::Parameter"), Entry::new("Properties", Node::map(properties))];
         Resource {
             id: "Rule".to_owned(),
-            comment: Some("What the guard and the agent read. Pauses are kept elsewhere, so a deployment undoes none.".to_owned()),
+            comment: Some(
+                "What the guard and the agent read. Pauses are kept elsewhere, so a deployment undoes none.".to_owned(),
+            ),
             body: Node::map(body),
         }
     }
@@ -57,16 +58,14 @@ Properties:
             description = quote(&format!("Runbook of {stack}/{}", healing.rule.name)),
         );
         let mut body = yaml::parse(&Source::new("role", text))?;
-        let document = Node::map(vec![
-            Entry::new("Version", "2012-10-17"),
-            Entry::new("Statement", statements.to_vec()),
-        ]);
+        let document =
+            Node::map(vec![Entry::new("Version", "2012-10-17"), Entry::new("Statement", statements.to_vec())]);
         let policy = Node::map(vec![Entry::new("PolicyName", "runbook"), Entry::new("PolicyDocument", document)]);
         body.walk_mut(&mut |node| {
-            if let Yaml::Mapping(entries) = &mut node.value {
-                if let Some(policies) = entries.iter_mut().find(|entry| entry.key == "Policies") {
-                    policies.value = vec![policy.clone()].into();
-                }
+            if let Yaml::Mapping(entries) = &mut node.value
+                && let Some(policies) = entries.iter_mut().find(|entry| entry.key == "Policies")
+            {
+                policies.value = vec![policy.clone()].into();
             }
         });
         Ok(Resource {
@@ -77,12 +76,7 @@ Properties:
     }
 
     /// The runbook.
-    pub(super) fn document_resource(
-        &self,
-        stack: &StackName,
-        healing: &HealingLoop,
-        runbook: &Runbook,
-    ) -> Result<Resource, Problem> {
+    pub(super) fn document_resource(&self, stack: &StackName, healing: &HealingLoop, runbook: &Runbook) -> Resource {
         let mut content = runbook.content.clone();
         if let Yaml::Mapping(entries) = &mut content.value {
             // After schemaVersion and description.
@@ -98,13 +92,12 @@ Properties:
             Entry::new("TargetType", "/"),
             Entry::new("Content", content),
         ];
-        let body =
-            vec![Entry::new("Type", "AWS::SSM::Document"), Entry::new("Properties", Node::map(properties))];
-        Ok(Resource {
+        let body = vec![Entry::new("Type", "AWS::SSM::Document"), Entry::new("Properties", Node::map(properties))];
+        Resource {
             id: "Runbook".to_owned(),
             comment: Some(format!("Takes at most {} s. {}", runbook.worst_case, runbook.description)),
             body: Node::map(body),
-        })
+        }
     }
 
     /// The core stack, and those that some rule or template size asks for.

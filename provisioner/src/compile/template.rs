@@ -239,6 +239,13 @@ mod tests {
         let source = Source::new("t", "A: {Properties: {}}\nB-1: {Type: X, Propertys: {}}\n");
         let problems = resources(&source, yaml::parse(&source).unwrap()).unwrap_err();
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["resource `A` has no Type", "`B-1` is no logical id: letters and digits only", "resource `B-1` has no attribute `Propertys`"]);
+        assert_eq!(
+            told,
+            [
+                "resource `A` has no Type",
+                "`B-1` is no logical id: letters and digits only",
+                "resource `B-1` has no attribute `Propertys`"
+            ]
+        );
     }
 }

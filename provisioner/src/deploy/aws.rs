@@ -33,15 +33,9 @@ pub(super) struct Pace {
 
 impl Pace {
     /// AWS: operations take seconds to minutes, and describing is throttled per account.
-    const REMOTE: Self = Self {
-        first: Duration::from_secs(1),
-        longest: Duration::from_secs(2),
-    };
+    const REMOTE: Self = Self { first: Duration::from_secs(1), longest: Duration::from_secs(2) };
     /// A local AWS: operations take milliseconds.
-    pub(super) const LOCAL: Self = Self {
-        first: Duration::from_millis(100),
-        longest: Duration::from_secs(1),
-    };
+    pub(super) const LOCAL: Self = Self { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
 
     /// The interval after `interval`: a quarter longer.
     pub(super) fn after(self, interval: Duration) -> Duration {
@@ -67,22 +61,12 @@ pub(super) struct Aws {
 impl Aws {
     /// Clients for `account`. Nothing is called yet, except what the credential chain needs.
     pub(super) async fn connect(account: &Account) -> Result<Self, DeployError> {
-        let config = if account.local {
-            local_config(account)
-        } else {
-            chain_config(account).await
-        };
+        let config = if account.local { local_config(account) } else { chain_config(account).await };
         let region = config.region().ok_or(DeployError::NoRegion)?.to_string();
         // Behind one endpoint for all services there is no bucket in the host name.
         let path_style = config.endpoint_url().is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(path_style)
-            .build();
-        let pace = if account.local {
-            Pace::LOCAL
-        } else {
-            Pace::REMOTE
-        };
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style).build();
+        let pace = if account.local { Pace::LOCAL } else { Pace::REMOTE };
         Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
@@ -95,16 +79,12 @@ impl Aws {
     /// Refuses credentials of another account than `expected`.
     pub(super) async fn require_account(&self, expected: &str) -> Result<(), DeployError> {
         let identity = self.sts.get_caller_identity().send().await;
-        let identity =
-            identity.map_err(|error| DeployError::call("sts:GetCallerIdentity", None, &error))?;
+        let identity = identity.map_err(|error| DeployError::call("sts:GetCallerIdentity", None, &error))?;
         let actual = identity.account().unwrap_or_default();
         if actual == expected {
             return Ok(());
         }
-        Err(DeployError::WrongAccount {
-            expected: expected.to_owned(),
-            actual: actual.to_owned(),
-        })
+        Err(DeployError::WrongAccount { expected: expected.to_owned(), actual: actual.to_owned() })
     }
 }
 
@@ -128,10 +108,7 @@ async fn chain_config(account: &Account) -> SdkConfig {
 /// A local AWS takes any credentials, so none of the user's are read, let alone sent.
 fn local_config(account: &Account) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "local");
-    let region = account
-        .region
-        .clone()
-        .unwrap_or_else(|| LOCAL_REGION.to_owned());
+    let region = account.region.clone().unwrap_or_else(|| LOCAL_REGION.to_owned());
     let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region))
@@ -146,16 +123,10 @@ fn local_config(account: &Account) -> SdkConfig {
 fn http_client(proxies: bool) -> SharedHttpClient {
     let provider = Provider::Rustls(CryptoMode::Ring);
     Builder::new().build_with_connector_fn(move |settings, components| {
-        let proxy = if proxies {
-            ProxyConfig::from_env()
-        } else {
-            ProxyConfig::disabled()
-        };
+        let proxy = if proxies { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
         let mut connector = Connector::builder().proxy_config(proxy);
         connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(
-            components.and_then(aws_sdk_cloudformation::config::RuntimeComponents::sleep_impl),
-        );
+        connector.set_sleep_impl(components.and_then(aws_sdk_cloudformation::config::RuntimeComponents::sleep_impl));
         connector.tls_provider(provider.clone()).build()
     })
 }

@@ -46,19 +46,13 @@ impl AwsFailure {
             Some(message) => message.to_owned(),
             None => causes(error),
         };
-        Self {
-            operation,
-            code,
-            message,
-            request_id,
-        }
+        Self { operation, code, message, request_id }
     }
 
     /// Whether the service says that the stack or change set does not exist.
     pub(super) fn is_missing(&self) -> bool {
         self.code.as_deref() == Some("ChangeSetNotFound")
-            || (self.code.as_deref() == Some("ValidationError")
-                && self.message.contains("does not exist"))
+            || (self.code.as_deref() == Some("ValidationError") && self.message.contains("does not exist"))
     }
 
     /// What to do about it, for the failures that a user meets before anything else works.
@@ -77,10 +71,7 @@ fn advice_for_code(code: &str) -> Option<&'static str> {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
             "the credentials have expired: run `aws sso login` (SSO), or fetch new ones"
         }
-        "InvalidClientTokenId"
-        | "UnrecognizedClientException"
-        | "SignatureDoesNotMatch"
-        | "AuthFailure" => {
+        "InvalidClientTokenId" | "UnrecognizedClientException" | "SignatureDoesNotMatch" | "AuthFailure" => {
             "AWS does not know these credentials: check AWS_PROFILE or `--profile`, and AWS_ACCESS_KEY_ID in the environment"
         }
         "AccessDenied" | "AccessDeniedException" => {
@@ -114,10 +105,7 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if !text.is_empty()
-            && !LAYERS.contains(&text.as_str())
-            && !parts.iter().any(|part| part.contains(&text))
-        {
+        if !text.is_empty() && !LAYERS.contains(&text.as_str()) && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         next = error.source();
@@ -141,43 +129,16 @@ mod tests {
     #[test]
     fn credentials_that_do_not_work_come_with_a_way_out() {
         for (code, message, expected) in [
-            (
-                Some("ExpiredToken"),
-                "The security token included in the request is expired",
-                "aws sso login",
-            ),
-            (
-                Some("InvalidClientTokenId"),
-                "The security token is invalid",
-                "AWS_PROFILE",
-            ),
-            (
-                Some("AccessDenied"),
-                "not authorized to perform",
-                "permission",
-            ),
-            (
-                None,
-                "dispatch failure: the SSO token has expired",
-                "aws sso login",
-            ),
-            (
-                None,
-                "dispatch failure: no providers in chain provided credentials",
-                "--local",
-            ),
-            (
-                None,
-                "dispatch failure: client error (Connect)",
-                "AWS_ENDPOINT_URL",
-            ),
+            (Some("ExpiredToken"), "The security token included in the request is expired", "aws sso login"),
+            (Some("InvalidClientTokenId"), "The security token is invalid", "AWS_PROFILE"),
+            (Some("AccessDenied"), "not authorized to perform", "permission"),
+            (None, "dispatch failure: the SSO token has expired", "aws sso login"),
+            (None, "dispatch failure: no providers in chain provided credentials", "--local"),
+            (None, "dispatch failure: client error (Connect)", "AWS_ENDPOINT_URL"),
         ] {
             let advice = failure(code, message).advice().unwrap();
             assert!(advice.contains(expected), "{message}: {advice}");
         }
-        assert_eq!(
-            failure(Some("LimitExceededException"), "too many stacks").advice(),
-            None
-        );
+        assert_eq!(failure(Some("LimitExceededException"), "too many stacks").advice(), None);
     }
 }

@@ -12,15 +12,8 @@ use super::error::DeployError;
 impl Aws {
     /// The stack, by name or id; `None` when there is none of that name.
     pub(super) async fn stack(&self, name: &str) -> Result<Option<Stack>, DeployError> {
-        let answer = self
-            .cloudformation
-            .describe_stacks()
-            .stack_name(name)
-            .send()
-            .await;
-        match answer
-            .map_err(|error| DeployError::call("cloudformation:DescribeStacks", Some(name), &error))
-        {
+        let answer = self.cloudformation.describe_stacks().stack_name(name).send().await;
+        match answer.map_err(|error| DeployError::call("cloudformation:DescribeStacks", Some(name), &error)) {
             Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next()),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
@@ -29,16 +22,9 @@ impl Aws {
 
     /// The template as it was sent; `None` when the stack has none (yet).
     pub(super) async fn template(&self, name: &str) -> Result<Option<String>, DeployError> {
-        let answer = self
-            .cloudformation
-            .get_template()
-            .stack_name(name)
-            .template_stage(TemplateStage::Original)
-            .send()
-            .await;
-        match answer
-            .map_err(|error| DeployError::call("cloudformation:GetTemplate", Some(name), &error))
-        {
+        let answer =
+            self.cloudformation.get_template().stack_name(name).template_stage(TemplateStage::Original).send().await;
+        match answer.map_err(|error| DeployError::call("cloudformation:GetTemplate", Some(name), &error)) {
             Ok(answer) => Ok(answer.template_body),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
@@ -46,43 +32,24 @@ impl Aws {
     }
 
     /// The resources of a stack.
-    pub(super) async fn resources(
-        &self,
-        name: &str,
-    ) -> Result<Vec<StackResourceSummary>, DeployError> {
-        let mut pages = self
-            .cloudformation
-            .list_stack_resources()
-            .stack_name(name)
-            .into_paginator()
-            .send();
+    pub(super) async fn resources(&self, name: &str) -> Result<Vec<StackResourceSummary>, DeployError> {
+        let mut pages = self.cloudformation.list_stack_resources().stack_name(name).into_paginator().send();
         let mut resources = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                DeployError::call("cloudformation:ListStackResources", Some(name), &error)
-            })?;
+            let page =
+                page.map_err(|error| DeployError::call("cloudformation:ListStackResources", Some(name), &error))?;
             resources.extend(page.stack_resource_summaries.unwrap_or_default());
         }
         Ok(resources)
     }
 
     /// The events of a stack that are newer than the event `after`, oldest first; all events without `after`.
-    pub(super) async fn events(
-        &self,
-        stack_id: &str,
-        after: Option<&str>,
-    ) -> Result<Vec<StackEvent>, DeployError> {
-        let mut pages = self
-            .cloudformation
-            .describe_stack_events()
-            .stack_name(stack_id)
-            .into_paginator()
-            .send();
+    pub(super) async fn events(&self, stack_id: &str, after: Option<&str>) -> Result<Vec<StackEvent>, DeployError> {
+        let mut pages = self.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
         let mut events = Vec::new();
         'pages: while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                DeployError::call("cloudformation:DescribeStackEvents", Some(stack_id), &error)
-            })?;
+            let page =
+                page.map_err(|error| DeployError::call("cloudformation:DescribeStackEvents", Some(stack_id), &error))?;
             for event in page.stack_events.unwrap_or_default() {
                 if after.is_some() && event.event_id() == after {
                     break 'pages;
@@ -96,21 +63,10 @@ impl Aws {
 
     /// The id of the newest event of a stack.
     pub(super) async fn newest_event(&self, stack_id: &str) -> Result<Option<String>, DeployError> {
-        let answer = self
-            .cloudformation
-            .describe_stack_events()
-            .stack_name(stack_id)
-            .send()
-            .await;
-        let answer = answer.map_err(|error| {
-            DeployError::call("cloudformation:DescribeStackEvents", Some(stack_id), &error)
-        })?;
-        Ok(answer
-            .stack_events
-            .unwrap_or_default()
-            .into_iter()
-            .next()
-            .and_then(|event| event.event_id))
+        let answer = self.cloudformation.describe_stack_events().stack_name(stack_id).send().await;
+        let answer =
+            answer.map_err(|error| DeployError::call("cloudformation:DescribeStackEvents", Some(stack_id), &error))?;
+        Ok(answer.stack_events.unwrap_or_default().into_iter().next().and_then(|event| event.event_id))
     }
 
     /// Begins a change set: its id and the stack's id.
@@ -126,11 +82,7 @@ impl Aws {
             .create_change_set()
             .stack_name(&stack.name)
             .change_set_name(name)
-            .change_set_type(if new {
-                ChangeSetType::Create
-            } else {
-                ChangeSetType::Update
-            })
+            .change_set_type(if new { ChangeSetType::Create } else { ChangeSetType::Update })
             .capabilities(Capability::CapabilityNamedIam);
         call = match template {
             TemplateSource::Inline(body) => call.template_body(body),
@@ -140,13 +92,9 @@ impl Aws {
             call = call.tags(Tag::builder().key(key).value(value).build());
         }
         let answer = call.send().await;
-        let answer = answer.map_err(|error| {
-            DeployError::call("cloudformation:CreateChangeSet", Some(&stack.name), &error)
-        })?;
-        Ok((
-            answer.id.unwrap_or_default(),
-            answer.stack_id.unwrap_or_default(),
-        ))
+        let answer =
+            answer.map_err(|error| DeployError::call("cloudformation:CreateChangeSet", Some(&stack.name), &error))?;
+        Ok((answer.id.unwrap_or_default(), answer.stack_id.unwrap_or_default()))
     }
 
     /// Executes a change set; its events carry `token`.
@@ -156,73 +104,34 @@ impl Aws {
         change_set: &str,
         token: &str,
     ) -> Result<(), DeployError> {
-        let call = self
-            .cloudformation
-            .execute_change_set()
-            .change_set_name(change_set)
-            .client_request_token(token);
+        let call = self.cloudformation.execute_change_set().change_set_name(change_set).client_request_token(token);
         let answer = call.send().await;
-        answer.map_err(|error| {
-            DeployError::call("cloudformation:ExecuteChangeSet", Some(stack), &error)
-        })?;
+        answer.map_err(|error| DeployError::call("cloudformation:ExecuteChangeSet", Some(stack), &error))?;
         Ok(())
     }
 
     /// Deletes a change set; one that is gone is fine.
-    pub(super) async fn delete_change_set(
-        &self,
-        stack: &str,
-        change_set: &str,
-    ) -> Result<(), DeployError> {
-        let answer = self
-            .cloudformation
-            .delete_change_set()
-            .change_set_name(change_set)
-            .send()
-            .await;
-        match answer.map_err(|error| {
-            DeployError::call("cloudformation:DeleteChangeSet", Some(stack), &error)
-        }) {
+    pub(super) async fn delete_change_set(&self, stack: &str, change_set: &str) -> Result<(), DeployError> {
+        let answer = self.cloudformation.delete_change_set().change_set_name(change_set).send().await;
+        match answer.map_err(|error| DeployError::call("cloudformation:DeleteChangeSet", Some(stack), &error)) {
             Err(error) if !is_missing(&error) => Err(error),
             _ => Ok(()),
         }
     }
 
     /// Begins to delete a stack; its events carry `token`.
-    pub(super) async fn delete_stack(
-        &self,
-        stack: &str,
-        stack_id: &str,
-        token: &str,
-    ) -> Result<(), DeployError> {
-        let answer = self
-            .cloudformation
-            .delete_stack()
-            .stack_name(stack_id)
-            .client_request_token(token)
-            .send()
-            .await;
-        answer.map_err(|error| {
-            DeployError::call("cloudformation:DeleteStack", Some(stack), &error)
-        })?;
+    pub(super) async fn delete_stack(&self, stack: &str, stack_id: &str, token: &str) -> Result<(), DeployError> {
+        let answer = self.cloudformation.delete_stack().stack_name(stack_id).client_request_token(token).send().await;
+        answer.map_err(|error| DeployError::call("cloudformation:DeleteStack", Some(stack), &error))?;
         Ok(())
     }
 
     /// Switches termination protection.
     pub(super) async fn set_protection(&self, stack: &str, on: bool) -> Result<(), DeployError> {
-        let call = self
-            .cloudformation
-            .update_termination_protection()
-            .stack_name(stack)
-            .enable_termination_protection(on);
+        let call =
+            self.cloudformation.update_termination_protection().stack_name(stack).enable_termination_protection(on);
         let answer = call.send().await;
-        answer.map_err(|error| {
-            DeployError::call(
-                "cloudformation:UpdateTerminationProtection",
-                Some(stack),
-                &error,
-            )
-        })?;
+        answer.map_err(|error| DeployError::call("cloudformation:UpdateTerminationProtection", Some(stack), &error))?;
         Ok(())
     }
 }

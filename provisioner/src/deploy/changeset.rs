@@ -59,13 +59,7 @@ pub(super) async fn prepare(
                     "its template has {} bytes and must go through the artifact bucket of stack {provider}, which is not deployed yet",
                     planned.template.len()
                 );
-                return (
-                    None,
-                    Ok(StackPlan {
-                        notes: vec![note],
-                        ..plan(surveyed, StackAction::Unknown)
-                    }),
-                );
+                return (None, Ok(StackPlan { notes: vec![note], ..plan(surveyed, StackAction::Unknown) }));
             }
         }
         Ok(false) => {}
@@ -80,46 +74,23 @@ pub(super) async fn prepare(
 }
 
 /// Begins the change set. Not interrupted, so that its id is known afterwards.
-pub(super) async fn begin(
-    context: &Context,
-    surveyed: &Surveyed,
-    bucket: &Bucket,
-) -> Result<Draft, DeployError> {
+pub(super) async fn begin(context: &Context, surveyed: &Surveyed, bucket: &Bucket) -> Result<Draft, DeployError> {
     let planned = &surveyed.planned;
     let source = artifact::source(&context.aws, planned, bucket).await?;
     let new = surveyed.situation.is_new();
-    let (change_set, stack_id) = context
-        .aws
-        .create_change_set(planned, &source, &context.token, new)
-        .await?;
+    let (change_set, stack_id) = context.aws.create_change_set(planned, &source, &context.token, new).await?;
     let placeholder = matches!(surveyed.situation, Situation::Missing | Situation::Leftover);
-    Ok(Draft {
-        stack: planned.name.clone(),
-        stack_id,
-        change_set,
-        placeholder,
-    })
+    Ok(Draft { stack: planned.name.clone(), stack_id, change_set, placeholder })
 }
 
 /// Waits for the change set and reads it.
-pub(super) async fn finish(
-    context: &Context,
-    surveyed: &Surveyed,
-    draft: &Draft,
-) -> Result<StackPlan, DeployError> {
+pub(super) async fn finish(context: &Context, surveyed: &Surveyed, draft: &Draft) -> Result<StackPlan, DeployError> {
     let Some(changes) = wait(context, draft).await? else {
         let protect = needs_protection(surveyed);
-        return Ok(StackPlan {
-            enable_protection: protect,
-            ..plan(surveyed, StackAction::Unchanged)
-        });
+        return Ok(StackPlan { enable_protection: protect, ..plan(surveyed, StackAction::Unchanged) });
     };
     let is_update = surveyed.situation == Situation::Deployed;
-    let before = if is_update {
-        context.aws.template(&draft.stack_id).await?
-    } else {
-        None
-    };
+    let before = if is_update { context.aws.template(&draft.stack_id).await? } else { None };
     let templates = Templates {
         before: before.as_deref().map(template::parse).unwrap_or_default(),
         after: template::parse(&surveyed.planned.template),
@@ -131,21 +102,11 @@ pub(super) async fn finish(
         .collect();
     let mut notes = Vec::new();
     if changes.is_empty() {
-        notes.push(
-            "no resource changes; outputs, descriptions or other parts of the template do"
-                .to_owned(),
-        );
+        notes.push("no resource changes; outputs, descriptions or other parts of the template do".to_owned());
     }
-    let action = if is_update {
-        StackAction::Update
-    } else {
-        StackAction::Create
-    };
+    let action = if is_update { StackAction::Update } else { StackAction::Create };
     Ok(StackPlan {
-        iam: IamDelta::between(
-            &iam::of_template(&templates.before),
-            &iam::of_template(&templates.after),
-        ),
+        iam: IamDelta::between(&iam::of_template(&templates.before), &iam::of_template(&templates.after)),
         changes,
         notes,
         ..plan(surveyed, action)
@@ -153,11 +114,8 @@ pub(super) async fn finish(
 }
 
 fn plan(surveyed: &Surveyed, action: StackAction) -> StackPlan {
-    let status = surveyed
-        .deployed
-        .as_ref()
-        .and_then(|stack| stack.stack_status())
-        .map(|status| status.as_str().to_owned());
+    let status =
+        surveyed.deployed.as_ref().and_then(|stack| stack.stack_status()).map(|status| status.as_str().to_owned());
     StackPlan {
         stack: surveyed.planned.name.clone(),
         action,
@@ -175,18 +133,13 @@ fn recreation(surveyed: &Surveyed) -> StackPlan {
     plan.changes = classify::additions(&after);
     plan.iam = IamDelta::between(&[], &iam::of_template(&after));
     let status = plan.status.clone().unwrap_or_default();
-    plan.notes.push(format!(
-        "it is in {status}, what a failed creation leaves: it will be deleted first, then created"
-    ));
+    plan.notes
+        .push(format!("it is in {status}, what a failed creation leaves: it will be deleted first, then created"));
     plan
 }
 
 fn needs_protection(surveyed: &Surveyed) -> bool {
-    let has = surveyed
-        .deployed
-        .as_ref()
-        .and_then(Stack::enable_termination_protection)
-        .unwrap_or_default();
+    let has = surveyed.deployed.as_ref().and_then(Stack::enable_termination_protection).unwrap_or_default();
     surveyed.planned.termination_protection && !has
 }
 
@@ -237,55 +190,23 @@ async fn describe(
     draft: &Draft,
     token: Option<String>,
 ) -> Result<DescribeChangeSetOutput, DeployError> {
-    let call = context
-        .aws
-        .cloudformation
-        .describe_change_set()
-        .change_set_name(&draft.change_set);
-    let answer = call
-        .include_property_values(true)
-        .set_next_token(token)
-        .send()
-        .await;
-    answer.map_err(|error| {
-        DeployError::call(
-            "cloudformation:DescribeChangeSet",
-            Some(&draft.stack),
-            &error,
-        )
-    })
+    let call = context.aws.cloudformation.describe_change_set().change_set_name(&draft.change_set);
+    let answer = call.include_property_values(true).set_next_token(token).send().await;
+    answer.map_err(|error| DeployError::call("cloudformation:DescribeChangeSet", Some(&draft.stack), &error))
 }
 
 async fn refused(context: &Context, draft: &Draft, status: &str, reason: &str) -> DeployError {
-    let reason = if reason.is_empty() {
-        format!("it is {status} without a reason")
-    } else {
-        reason.to_owned()
-    };
+    let reason = if reason.is_empty() { format!("it is {status} without a reason") } else { reason.to_owned() };
     let validated = reason.to_lowercase().contains("validation");
-    let details = if validated {
-        validation(context, draft).await
-    } else {
-        Vec::new()
-    };
-    let advice = details
-        .is_empty()
-        .then(|| "run `healstack check`; it finds most of what CloudFormation refuses".to_owned());
-    DeployError::ChangeSet {
-        stack: draft.stack.clone(),
-        reason,
-        details,
-        advice,
-    }
+    let details = if validated { validation(context, draft).await } else { Vec::new() };
+    let advice =
+        details.is_empty().then(|| "run `healstack check`; it finds most of what CloudFormation refuses".to_owned());
+    DeployError::ChangeSet { stack: draft.stack.clone(), reason, details, advice }
 }
 
 /// What CloudFormation's validation before deployment found. The reason of a change set that it refuses only counts the findings.
 async fn validation(context: &Context, draft: &Draft) -> Vec<String> {
-    let call = context
-        .aws
-        .cloudformation
-        .describe_events()
-        .change_set_name(&draft.change_set);
+    let call = context.aws.cloudformation.describe_events().change_set_name(&draft.change_set);
     let failed = EventFilter::builder().failed_events(true).build();
     // The refusal itself is reported in any case; an endpoint without this call only makes it less detailed.
     let Ok(events) = call.filters(failed).send().await else {
@@ -295,16 +216,10 @@ async fn validation(context: &Context, draft: &Draft) -> Vec<String> {
         .operation_events()
         .iter()
         .filter_map(|event| {
-            let reason = event
-                .validation_status_reason()
-                .or(event.resource_status_reason())?;
+            let reason = event.validation_status_reason().or(event.resource_status_reason())?;
             let resource = event.logical_resource_id().unwrap_or_default();
             let path = event.validation_path().unwrap_or_default();
-            Some(
-                format!("{resource} {path}: {reason}")
-                    .trim_start()
-                    .to_owned(),
-            )
+            Some(format!("{resource} {path}: {reason}").trim_start().to_owned())
         })
         .collect()
 }

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{
-    ChangeAction, ChangeSource, PolicyAction, Replacement, RequiresRecreation, ResourceChange,
-    ResourceChangeDetail,
+    ChangeAction, ChangeSource, PolicyAction, Replacement, RequiresRecreation, ResourceChange, ResourceChangeDetail,
 };
 use serde_json::Value;
 
@@ -27,10 +26,7 @@ pub(super) fn change(change: &ResourceChange, templates: &Templates) -> Change {
         kind: kind(change),
         logical_id: logical_id.to_owned(),
         resource_type: change.resource_type().unwrap_or_default().to_owned(),
-        physical_id: change
-            .physical_resource_id()
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned),
+        physical_id: change.physical_resource_id().filter(|id| !id.is_empty()).map(str::to_owned),
         policy: policy(change.policy_action()),
         properties: properties(logical_id, change.details(), templates),
     }
@@ -46,11 +42,7 @@ pub(super) fn additions(template: &Value) -> Vec<Change> {
         .map(|(name, resource)| Change {
             kind: ChangeKind::Add,
             logical_id: name.clone(),
-            resource_type: resource
-                .get("Type")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            resource_type: resource.get("Type").and_then(Value::as_str).unwrap_or_default().to_owned(),
             physical_id: None,
             policy: None,
             properties: Vec::new(),
@@ -77,19 +69,13 @@ fn kind(change: &ResourceChange) -> ChangeKind {
 fn policy(action: Option<&PolicyAction>) -> Option<String> {
     match action {
         Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain) => Some("Retain".to_owned()),
-        Some(PolicyAction::Snapshot | PolicyAction::ReplaceAndSnapshot) => {
-            Some("Snapshot".to_owned())
-        }
+        Some(PolicyAction::Snapshot | PolicyAction::ReplaceAndSnapshot) => Some("Snapshot".to_owned()),
         _ => None,
     }
 }
 
 /// One entry a path: a change set can name a property twice, for its own change and for one that another resource causes.
-fn properties(
-    logical_id: &str,
-    details: &[ResourceChangeDetail],
-    templates: &Templates,
-) -> Vec<PropertyChange> {
+fn properties(logical_id: &str, details: &[ResourceChangeDetail], templates: &Templates) -> Vec<PropertyChange> {
     let mut found: BTreeMap<String, PropertyChange> = BTreeMap::new();
     for detail in details {
         let Some(property) = property(logical_id, detail, templates) else {
@@ -110,28 +96,14 @@ fn properties(
     found.into_values().collect()
 }
 
-fn property(
-    logical_id: &str,
-    detail: &ResourceChangeDetail,
-    templates: &Templates,
-) -> Option<PropertyChange> {
+fn property(logical_id: &str, detail: &ResourceChangeDetail, templates: &Templates) -> Option<PropertyChange> {
     let target = detail.target()?;
-    let attribute = target
-        .attribute()
-        .map_or("", |attribute| attribute.as_str());
-    let direct = matches!(
-        detail.change_source(),
-        Some(ChangeSource::DirectModification) | None
-    );
-    let (mut before, mut after) = (
-        target.before_value().map(str::to_owned),
-        target.after_value().map(str::to_owned),
-    );
+    let attribute = target.attribute().map_or("", |attribute| attribute.as_str());
+    let direct = matches!(detail.change_source(), Some(ChangeSource::DirectModification) | None);
+    let (mut before, mut after) = (target.before_value().map(str::to_owned), target.after_value().map(str::to_owned));
     if before.is_none() && after.is_none() && direct {
-        let steps: Vec<&str> = std::iter::once(attribute)
-            .chain(target.name())
-            .filter(|step| !step.is_empty())
-            .collect();
+        let steps: Vec<&str> =
+            std::iter::once(attribute).chain(target.name()).filter(|step| !step.is_empty()).collect();
         before = in_template(&templates.before, logical_id, &steps);
         after = in_template(&templates.after, logical_id, &steps);
     }
@@ -145,10 +117,7 @@ fn property(
         before,
         after,
         recreation,
-        because_of: detail
-            .causing_entity()
-            .filter(|cause| !direct && !cause.is_empty())
-            .map(str::to_owned),
+        because_of: detail.causing_entity().filter(|cause| !direct && !cause.is_empty()).map(str::to_owned),
     })
 }
 
@@ -156,14 +125,9 @@ fn property(
 fn path(attribute: &str, name: Option<&str>, path: Option<&str>) -> String {
     if let Some(path) = path.filter(|path| !path.is_empty()) {
         let path = path.trim_start_matches('/');
-        return path
-            .strip_prefix("Properties/")
-            .unwrap_or(path)
-            .replace('/', ".");
+        return path.strip_prefix("Properties/").unwrap_or(path).replace('/', ".");
     }
-    name.filter(|name| !name.is_empty())
-        .unwrap_or(attribute)
-        .to_owned()
+    name.filter(|name| !name.is_empty()).unwrap_or(attribute).to_owned()
 }
 
 fn in_template(template: &Value, logical_id: &str, steps: &[&str]) -> Option<String> {

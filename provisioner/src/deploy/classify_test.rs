@@ -19,16 +19,12 @@ fn detail(name: &str, recreation: &str) -> ResourceChangeDetail {
         .attribute(ResourceAttribute::Properties)
         .name(name)
         .requires_recreation(recreation.into());
-    ResourceChangeDetail::builder()
-        .target(target.build())
-        .change_source(ChangeSource::DirectModification)
-        .build()
+    ResourceChangeDetail::builder().target(target.build()).change_source(ChangeSource::DirectModification).build()
 }
 
 #[test]
 fn replacement_says_what_happens_to_a_modified_resource() {
-    let kind =
-        |replacement: &str| change(&modify(replacement, Vec::new()), &Templates::default()).kind;
+    let kind = |replacement: &str| change(&modify(replacement, Vec::new()), &Templates::default()).kind;
     assert_eq!(kind("True"), ChangeKind::Replace);
     assert_eq!(kind("Conditional"), ChangeKind::MayReplace);
     assert_eq!(kind("False"), ChangeKind::Modify);
@@ -36,13 +32,8 @@ fn replacement_says_what_happens_to_a_modified_resource() {
 
 #[test]
 fn every_action_has_a_kind_and_an_unknown_one_is_not_taken_for_harmless() {
-    let kind = |action: &str| {
-        change(
-            &ResourceChange::builder().action(action.into()).build(),
-            &Templates::default(),
-        )
-        .kind
-    };
+    let kind =
+        |action: &str| change(&ResourceChange::builder().action(action.into()).build(), &Templates::default()).kind;
     assert_eq!(kind("Add"), ChangeKind::Add);
     assert_eq!(kind("Remove"), ChangeKind::Remove);
     assert_eq!(kind("Import"), ChangeKind::Import);
@@ -53,10 +44,7 @@ fn every_action_has_a_kind_and_an_unknown_one_is_not_taken_for_harmless() {
 #[test]
 fn the_deletion_policy_is_what_becomes_of_the_old_resource() {
     let policy = |action: &str| {
-        let removed = ResourceChange::builder()
-            .action(ChangeAction::Remove)
-            .policy_action(action.into())
-            .build();
+        let removed = ResourceChange::builder().action(ChangeAction::Remove).policy_action(action.into()).build();
         change(&removed, &Templates::default()).policy
     };
     assert_eq!(policy("Retain").as_deref(), Some("Retain"));
@@ -90,21 +78,11 @@ fn given_values_and_paths_win_over_the_templates() {
 
 #[test]
 fn values_that_the_change_set_leaves_out_come_from_the_templates() {
-    let template =
-        |name: &str| json!({"Resources": {"Topic": {"Properties": {"TopicName": name}}}});
-    let templates = Templates {
-        before: template("old"),
-        after: template("new"),
-    };
-    let found = change(
-        &modify("True", vec![detail("TopicName", "Always")]),
-        &templates,
-    );
+    let template = |name: &str| json!({"Resources": {"Topic": {"Properties": {"TopicName": name}}}});
+    let templates = Templates { before: template("old"), after: template("new") };
+    let found = change(&modify("True", vec![detail("TopicName", "Always")]), &templates);
     let property = &found.properties[0];
-    assert_eq!(
-        (property.before.as_deref(), property.after.as_deref()),
-        (Some("old"), Some("new"))
-    );
+    assert_eq!((property.before.as_deref(), property.after.as_deref()), (Some("old"), Some("new")));
     assert_eq!(property.recreation, Recreation::Always);
 }
 
@@ -119,10 +97,7 @@ fn a_property_named_twice_is_one_change_with_its_gravest_consequence() {
         .change_source(ChangeSource::ResourceAttribute)
         .causing_entity("Key.Arn")
         .build();
-    let found = change(
-        &modify("True", vec![detail("TopicName", "Never"), caused]),
-        &Templates::default(),
-    );
+    let found = change(&modify("True", vec![detail("TopicName", "Never"), caused]), &Templates::default());
     assert_eq!(found.properties.len(), 1);
     assert_eq!(found.properties[0].recreation, Recreation::Always);
     assert_eq!(found.properties[0].because_of.as_deref(), Some("Key.Arn"));
@@ -130,26 +105,16 @@ fn a_property_named_twice_is_one_change_with_its_gravest_consequence() {
 
 #[test]
 fn an_attribute_other_than_a_property_is_named_by_itself() {
-    let target = ResourceTargetDefinition::builder()
-        .attribute(ResourceAttribute::Tags)
-        .build();
-    let found = change(
-        &modify(
-            "False",
-            vec![ResourceChangeDetail::builder().target(target).build()],
-        ),
-        &Templates::default(),
-    );
+    let target = ResourceTargetDefinition::builder().attribute(ResourceAttribute::Tags).build();
+    let found =
+        change(&modify("False", vec![ResourceChangeDetail::builder().target(target).build()]), &Templates::default());
     assert_eq!(found.properties[0].path, "Tags");
 }
 
 #[test]
 fn a_template_s_resources_are_its_additions() {
     let found = additions(&json!({"Resources": {"B": {"Type": "T::B"}, "A": {"Type": "T::A"}}}));
-    let named: Vec<(&str, &str)> = found
-        .iter()
-        .map(|c| (c.logical_id.as_str(), c.resource_type.as_str()))
-        .collect();
+    let named: Vec<(&str, &str)> = found.iter().map(|c| (c.logical_id.as_str(), c.resource_type.as_str())).collect();
     assert_eq!(named, [("A", "T::A"), ("B", "T::B")]);
     assert!(additions(&Value::Null).is_empty());
 }

@@ -9,10 +9,7 @@ pub(super) struct Started(Instant);
 
 impl Started {
     /// The current moment.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the monotonic clock"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub(super) fn now() -> Self {
         Self(Instant::now())
     }
@@ -25,15 +22,9 @@ impl Started {
 
 /// A token that no other run has: letters, digits and hyphens, as change-set names and request tokens allow
 /// (CloudFormation: `[a-zA-Z][-a-zA-Z0-9]*`, at most 128 characters).
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the wall clock"
-)]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub(super) fn unique_token() -> String {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     // `RandomState` is seeded by the operating system, which is enough to tell two runs of the same second apart.
     let random = RandomState::new().hash_one(seconds);
     format!("healstack-{seconds:x}-{random:016x}")

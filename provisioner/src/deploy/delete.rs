@@ -9,12 +9,7 @@ use super::run::Context;
 use super::ui::Step;
 
 /// Deletes the stack with that id; the result is `Deleted`, `Failed`, `Detached` or `Lost`.
-pub(super) async fn delete(
-    context: &Context,
-    name: &str,
-    stack_id: &str,
-    total: usize,
-) -> StackResult {
+pub(super) async fn delete(context: &Context, name: &str, stack_id: &str, total: usize) -> StackResult {
     let token = clock::unique_token();
     let begun = async {
         let after = context.aws.newest_event(stack_id).await?;
@@ -25,13 +20,7 @@ pub(super) async fn delete(
         Ok(after) => after,
         Err(error) => return StackResult::failed(name, &error),
     };
-    let operation = Operation {
-        stack: name.to_owned(),
-        stack_id: stack_id.to_owned(),
-        token,
-        after,
-        total,
-    };
+    let operation = Operation { stack: name.to_owned(), stack_id: stack_id.to_owned(), token, after, total };
     let followed = match follow::follow(context, &operation).await {
         Ok(followed) => followed,
         Err(error) => {
@@ -47,17 +36,8 @@ pub(super) async fn delete(
         Some(_) => StackOutcome::Failed,
     };
     let status = followed.status.clone().unwrap_or_default();
-    context.ui.step(&Step::Ended {
-        stack: name,
-        outcome,
-        status: &status,
-        took: followed.took,
-    });
-    let failures = if outcome == StackOutcome::Failed {
-        failure::failures(&followed.events)
-    } else {
-        Vec::new()
-    };
+    context.ui.step(&Step::Ended { stack: name, outcome, status: &status, took: followed.took });
+    let failures = if outcome == StackOutcome::Failed { failure::failures(&followed.events) } else { Vec::new() };
     StackResult {
         status: followed.status,
         seconds: followed.took.as_secs_f64(),

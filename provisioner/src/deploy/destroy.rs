@@ -45,51 +45,25 @@ pub(super) async fn destroy(
     }))
     .await?;
     let removals: Vec<Removal> = found.into_iter().flatten().collect();
-    context
-        .ui
-        .show(&render::removals(&context.aws.region, &removals));
-    let report = |outcome, stacks, retained| DestroyReport {
-        outcome,
-        region: context.aws.region.clone(),
-        stacks,
-        retained,
-    };
+    context.ui.show(&render::removals(&context.aws.region, &removals));
+    let report =
+        |outcome, stacks, retained| DestroyReport { outcome, region: context.aws.region.clone(), stacks, retained };
     if removals.is_empty() {
-        let missing = order
-            .iter()
-            .map(|name| StackResult::new(name, StackOutcome::Missing))
-            .collect();
+        let missing = order.iter().map(|name| StackResult::new(name, StackOutcome::Missing)).collect();
         return Ok(report(Outcome::Unchanged, missing, Vec::new()));
     }
-    let protected: Vec<String> = removals
-        .iter()
-        .filter(|one| one.protected)
-        .map(|one| one.stack.clone())
-        .collect();
+    let protected: Vec<String> = removals.iter().filter(|one| one.protected).map(|one| one.stack.clone()).collect();
     if !protected.is_empty() && !options.disable_protection {
         return Err(DeployError::Protected { stacks: protected });
     }
     if !context.confirm("Delete these stacks?", options.yes).await? {
-        let left = order
-            .iter()
-            .map(|name| StackResult::new(name, StackOutcome::NotStarted))
-            .collect();
+        let left = order.iter().map(|name| StackResult::new(name, StackOutcome::NotStarted)).collect();
         return Ok(report(Outcome::Cancelled, left, Vec::new()));
     }
-    let mut retained: Vec<ResourceRef> = removals
-        .iter()
-        .flat_map(|one| one.retained.clone())
-        .collect();
+    let mut retained: Vec<ResourceRef> = removals.iter().flat_map(|one| one.retained.clone()).collect();
     let mut results = delete_all(context, &mut schedule, removals).await?;
-    let stacks: Vec<StackResult> = order
-        .iter()
-        .filter_map(|name| results.remove(name))
-        .collect();
-    let gone = |name: &str| {
-        stacks
-            .iter()
-            .any(|one| one.stack == name && one.outcome == StackOutcome::Deleted)
-    };
+    let stacks: Vec<StackResult> = order.iter().filter_map(|name| results.remove(name)).collect();
+    let gone = |name: &str| stacks.iter().any(|one| one.stack == name && one.outcome == StackOutcome::Deleted);
     retained.retain(|resource| gone(&resource.stack));
     Ok(report(Outcome::of(&stacks), stacks, retained))
 }
@@ -99,10 +73,7 @@ async fn delete_all(
     schedule: &mut Schedule,
     removals: Vec<Removal>,
 ) -> Result<BTreeMap<String, StackResult>, DeployError> {
-    let mut open: BTreeMap<String, Removal> = removals
-        .into_iter()
-        .map(|one| (one.stack.clone(), one))
-        .collect();
+    let mut open: BTreeMap<String, Removal> = removals.into_iter().map(|one| (one.stack.clone(), one)).collect();
     let mut results = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
@@ -127,10 +98,8 @@ async fn delete_all(
             StackOutcome::Detached => {}
             _ => {
                 for (name, cause) in schedule.failed(&result.stack) {
-                    let skipped = StackResult {
-                        waited_for: Some(cause),
-                        ..StackResult::new(&name, StackOutcome::Skipped)
-                    };
+                    let skipped =
+                        StackResult { waited_for: Some(cause), ..StackResult::new(&name, StackOutcome::Skipped) };
                     results.insert(name, skipped);
                 }
             }
@@ -138,10 +107,7 @@ async fn delete_all(
         results.insert(result.stack.clone(), result);
     }
     for name in schedule.waiting() {
-        results.insert(
-            name.clone(),
-            StackResult::new(&name, StackOutcome::NotStarted),
-        );
+        results.insert(name.clone(), StackResult::new(&name, StackOutcome::NotStarted));
     }
     Ok(results)
 }
@@ -152,13 +118,7 @@ async fn remove(context: &Context, removal: &Removal) -> StackResult {
     {
         return StackResult::failed(&removal.stack, &error);
     }
-    delete::delete(
-        context,
-        &removal.stack,
-        &removal.stack_id,
-        removal.deleted.len() + removal.retained.len(),
-    )
-    .await
+    delete::delete(context, &removal.stack, &removal.stack_id, removal.deleted.len() + removal.retained.len()).await
 }
 
 /// What deleting the stack would do; `None` when there is none.
@@ -166,15 +126,13 @@ async fn removal(context: &Context, name: &str) -> Result<Option<Removal>, Deplo
     let Some(stack) = context.aws.stack(name).await? else {
         return Ok(None);
     };
-    let status = stack
-        .stack_status()
-        .map(|status| status.as_str().to_owned())
-        .unwrap_or_default();
+    let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
     if status == "DELETE_COMPLETE" {
         return Ok(None);
     }
     if state::is_running(&status) && status != "REVIEW_IN_PROGRESS" {
-        let advice = "another operation is under way: follow it with `healstack status`, and destroy again when it has ended";
+        let advice =
+            "another operation is under way: follow it with `healstack status`, and destroy again when it has ended";
         return Err(DeployError::Unusable {
             stack: name.to_owned(),
             status,
@@ -182,30 +140,17 @@ async fn removal(context: &Context, name: &str) -> Result<Option<Removal>, Deplo
             advice: advice.to_owned(),
         });
     }
-    let template = context
-        .aws
-        .template(name)
-        .await?
-        .map(|text| template::parse(&text))
-        .unwrap_or_default();
+    let template = context.aws.template(name).await?.map(|text| template::parse(&text)).unwrap_or_default();
     let resources = context.aws.resources(name).await?;
-    let exists = resources.iter().filter(|resource| {
-        resource
-            .resource_status()
-            .is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
-    });
+    let exists = resources
+        .iter()
+        .filter(|resource| resource.resource_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE"));
     let (retained, deleted) = exists
         .map(|resource| ResourceRef {
             stack: name.to_owned(),
-            logical_id: resource
-                .logical_resource_id()
-                .unwrap_or_default()
-                .to_owned(),
+            logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
             resource_type: resource.resource_type().unwrap_or_default().to_owned(),
-            physical_id: resource
-                .physical_resource_id()
-                .filter(|id| !id.is_empty())
-                .map(str::to_owned),
+            physical_id: resource.physical_resource_id().filter(|id| !id.is_empty()).map(str::to_owned),
         })
         .partition(|resource| is_retained(&template, &resource.logical_id));
     Ok(Some(Removal {
@@ -219,8 +164,6 @@ async fn removal(context: &Context, name: &str) -> Result<Option<Removal>, Deplo
 
 /// `RetainExceptOnCreate` deletes only when the creation itself is rolled back.
 fn is_retained(template: &Value, logical_id: &str) -> bool {
-    let policy = template
-        .get("Resources")
-        .and_then(|all| all.get(logical_id)?.get("DeletionPolicy")?.as_str());
+    let policy = template.get("Resources").and_then(|all| all.get(logical_id)?.get("DeletionPolicy")?.as_str());
     matches!(policy, Some("Retain" | "RetainExceptOnCreate"))
 }

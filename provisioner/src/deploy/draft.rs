@@ -43,8 +43,7 @@ pub(super) async fn discard(context: &Context, drafts: Vec<Draft>) {
 
 async fn discard_one(context: &Context, draft: &Draft) -> Result<(), DeployError> {
     let aws = &context.aws;
-    aws.delete_change_set(&draft.stack, &draft.change_set)
-        .await?;
+    aws.delete_change_set(&draft.stack, &draft.change_set).await?;
     if !draft.placeholder {
         return Ok(());
     }
@@ -52,8 +51,7 @@ async fn discard_one(context: &Context, draft: &Draft) -> Result<(), DeployError
     if status(context, draft).await?.as_deref() != Some("REVIEW_IN_PROGRESS") {
         return Ok(());
     }
-    aws.delete_stack(&draft.stack, &draft.stack_id, &clock::unique_token())
-        .await?;
+    aws.delete_stack(&draft.stack, &draft.stack_id, &clock::unique_token()).await?;
     let mut interval = aws.pace.first;
     for _ in 0..PLACEHOLDER_POLLS {
         match status(context, draft).await?.as_deref() {
@@ -67,7 +65,5 @@ async fn discard_one(context: &Context, draft: &Draft) -> Result<(), DeployError
 
 async fn status(context: &Context, draft: &Draft) -> Result<Option<String>, DeployError> {
     let stack = context.aws.stack(&draft.stack_id).await?;
-    Ok(stack
-        .and_then(|stack| stack.stack_status)
-        .map(|status| status.as_str().to_owned()))
+    Ok(stack.and_then(|stack| stack.stack_status).map(|status| status.as_str().to_owned()))
 }

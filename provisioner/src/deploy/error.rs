@@ -30,9 +30,7 @@ pub enum DeployError {
     NoRegion,
 
     /// The credentials belong to another account than the environment names.
-    #[error(
-        "the credentials belong to account {actual}, but the environment is account {expected}"
-    )]
+    #[error("the credentials belong to account {actual}, but the environment is account {expected}")]
     #[diagnostic(help(
         "choose the profile of account {expected} (`--profile`), or correct the account in healstack.yaml"
     ))]
@@ -74,10 +72,7 @@ pub enum DeployError {
     },
 
     /// CloudFormation refused the change set.
-    #[error(
-        "CloudFormation refused the change set of stack {stack}: {reason}{}",
-        list(details)
-    )]
+    #[error("CloudFormation refused the change set of stack {stack}: {reason}{}", list(details))]
     ChangeSet {
         /// The stack.
         stack: String,
@@ -105,12 +100,8 @@ pub enum DeployError {
     },
 
     /// The template must go through a bucket, and there is none.
-    #[error(
-        "the template of stack {stack} has {bytes} bytes and must go through an artifact bucket: {reason}"
-    )]
-    #[diagnostic(help(
-        "name a bucket as `artifact_bucket` in healstack.yaml, or deploy the stack that makes one"
-    ))]
+    #[error("the template of stack {stack} has {bytes} bytes and must go through an artifact bucket: {reason}")]
+    #[diagnostic(help("name a bucket as `artifact_bucket` in healstack.yaml, or deploy the stack that makes one"))]
     NoArtifactBucket {
         /// The stack.
         stack: String,
@@ -160,10 +151,7 @@ pub enum DeployError {
 impl DeployError {
     /// One error as it is, several as [`DeployError::Several`]; an interruption hides the rest, since it is what the user did.
     pub(super) fn of_many(mut errors: Vec<DeployError>) -> Self {
-        if errors
-            .iter()
-            .any(|error| matches!(error, Self::Interrupted))
-        {
+        if errors.iter().any(|error| matches!(error, Self::Interrupted)) {
             return Self::Interrupted;
         }
         collapse(&mut errors);
@@ -173,18 +161,12 @@ impl DeployError {
                 errors.push(last);
                 Self::Several { errors }
             }
-            None => Self::Task {
-                reason: "an error without a cause".to_owned(),
-            },
+            None => Self::Task { reason: "an error without a cause".to_owned() },
         }
     }
 
     /// The error of one call, for `stack` if it was made for one.
-    pub(super) fn call<E, R>(
-        operation: &'static str,
-        stack: Option<&str>,
-        error: &SdkError<E, R>,
-    ) -> Self
+    pub(super) fn call<E, R>(operation: &'static str, stack: Option<&str>, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
         R: fmt::Debug + Send + Sync + 'static,
@@ -192,11 +174,7 @@ impl DeployError {
     {
         let failure = AwsFailure::new(operation, error);
         let advice = failure.advice();
-        Self::Aws {
-            stack: stack.map(str::to_owned),
-            failure: Box::new(failure),
-            advice,
-        }
+        Self::Aws { stack: stack.map(str::to_owned), failure: Box::new(failure), advice }
     }
 }
 
@@ -204,13 +182,9 @@ impl DeployError {
 /// once. Such failures are those with advice.
 fn collapse(errors: &mut Vec<DeployError>) {
     let words = |error: &DeployError| match error {
-        DeployError::Aws {
-            failure, advice, ..
-        } if advice.is_some() => Some((
-            failure.operation,
-            failure.code.clone(),
-            failure.message.clone(),
-        )),
+        DeployError::Aws { failure, advice, .. } if advice.is_some() => {
+            Some((failure.operation, failure.code.clone(), failure.message.clone()))
+        }
         _ => None,
     };
     let first = errors.first().and_then(words);
@@ -223,23 +197,15 @@ fn collapse(errors: &mut Vec<DeployError>) {
 }
 
 fn of_stack(stack: Option<&str>) -> String {
-    stack
-        .map(|stack| format!("stack {stack}: "))
-        .unwrap_or_default()
+    stack.map(|stack| format!("stack {stack}: ")).unwrap_or_default()
 }
 
 fn because(reason: Option<&str>) -> String {
-    reason
-        .filter(|reason| !reason.is_empty())
-        .map(|reason| format!(" ({reason})"))
-        .unwrap_or_default()
+    reason.filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default()
 }
 
 fn list(details: &[String]) -> String {
-    details
-        .iter()
-        .flat_map(|detail| ["\n  - ", detail])
-        .collect()
+    details.iter().flat_map(|detail| ["\n  - ", detail]).collect()
 }
 
 #[cfg(test)]
@@ -258,35 +224,17 @@ mod tests {
             }),
             advice: Some("log in".to_owned()),
         };
-        let same = DeployError::of_many(vec![
-            failed("a", "no credentials"),
-            failed("b", "no credentials"),
-        ]);
-        assert_eq!(
-            same.to_string(),
-            "cloudformation:DescribeStacks failed: no credentials"
-        );
-        let other =
-            DeployError::of_many(vec![failed("a", "no credentials"), failed("b", "refused")]);
+        let same = DeployError::of_many(vec![failed("a", "no credentials"), failed("b", "no credentials")]);
+        assert_eq!(same.to_string(), "cloudformation:DescribeStacks failed: no credentials");
+        let other = DeployError::of_many(vec![failed("a", "no credentials"), failed("b", "refused")]);
         assert_eq!(other.to_string(), "2 stacks have errors");
     }
 
     #[test]
     fn several_errors_are_kept_and_an_interruption_hides_them() {
-        let duplicate = || DeployError::DuplicateStack {
-            stack: "a".to_owned(),
-        };
-        assert!(matches!(
-            DeployError::of_many(vec![duplicate()]),
-            DeployError::DuplicateStack { .. }
-        ));
-        assert_eq!(
-            DeployError::of_many(vec![duplicate(), duplicate()]).to_string(),
-            "2 stacks have errors"
-        );
-        assert!(matches!(
-            DeployError::of_many(vec![duplicate(), DeployError::Interrupted]),
-            DeployError::Interrupted
-        ));
+        let duplicate = || DeployError::DuplicateStack { stack: "a".to_owned() };
+        assert!(matches!(DeployError::of_many(vec![duplicate()]), DeployError::DuplicateStack { .. }));
+        assert_eq!(DeployError::of_many(vec![duplicate(), duplicate()]).to_string(), "2 stacks have errors");
+        assert!(matches!(DeployError::of_many(vec![duplicate(), DeployError::Interrupted]), DeployError::Interrupted));
     }
 }

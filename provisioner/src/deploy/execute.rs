@@ -26,15 +26,10 @@ pub(super) async fn execute(
     prepared: Vec<Prepared>,
     bucket: &Bucket,
 ) -> Result<Vec<StackResult>, DeployError> {
-    let planned: Vec<PlannedStack> = prepared
-        .iter()
-        .map(|one| (*one.surveyed.planned).clone())
-        .collect();
+    let planned: Vec<PlannedStack> = prepared.iter().map(|one| (*one.surveyed.planned).clone()).collect();
     let mut schedule = Schedule::forward(&planned)?;
-    let mut open: BTreeMap<String, Prepared> = prepared
-        .into_iter()
-        .map(|one| (one.surveyed.planned.name.clone(), one))
-        .collect();
+    let mut open: BTreeMap<String, Prepared> =
+        prepared.into_iter().map(|one| (one.surveyed.planned.name.clone(), one)).collect();
     let mut results: BTreeMap<String, StackResult> = BTreeMap::new();
     let mut unused: Vec<Draft> = Vec::new();
     let mut tasks = JoinSet::new();
@@ -59,10 +54,8 @@ pub(super) async fn execute(
             _ => {
                 for (name, cause) in schedule.failed(&result.stack) {
                     unused.extend(open.remove(&name).and_then(|one| one.draft));
-                    let skipped = StackResult {
-                        waited_for: Some(cause),
-                        ..StackResult::new(&name, StackOutcome::Skipped)
-                    };
+                    let skipped =
+                        StackResult { waited_for: Some(cause), ..StackResult::new(&name, StackOutcome::Skipped) };
                     results.insert(name, skipped);
                 }
             }
@@ -71,16 +64,10 @@ pub(super) async fn execute(
     }
     for name in schedule.waiting() {
         unused.extend(open.remove(&name).and_then(|one| one.draft));
-        results.insert(
-            name.clone(),
-            StackResult::new(&name, StackOutcome::NotStarted),
-        );
+        results.insert(name.clone(), StackResult::new(&name, StackOutcome::NotStarted));
     }
     draft::discard(context, unused).await;
-    Ok(planned
-        .iter()
-        .filter_map(|stack| results.remove(&stack.name))
-        .collect())
+    Ok(planned.iter().filter_map(|stack| results.remove(&stack.name)).collect())
 }
 
 /// One stack: never an error, because the others go on.
@@ -116,9 +103,7 @@ async fn deploy_one(context: &Context, mut one: Prepared, bucket: &Bucket) -> St
         match context.aws.stack(&name).await {
             Ok(stack) => {
                 result.outputs = stack.as_ref().map(report::outputs).unwrap_or_default();
-                result.status = stack
-                    .and_then(|stack| stack.stack_status)
-                    .map(|status| status.as_str().to_owned());
+                result.status = stack.and_then(|stack| stack.stack_status).map(|status| status.as_str().to_owned());
             }
             Err(error) => context.note(&format!("the outputs of {name} are unknown: {error}")),
         }
@@ -127,26 +112,13 @@ async fn deploy_one(context: &Context, mut one: Prepared, bucket: &Bucket) -> St
 }
 
 fn succeeded(result: &StackResult) -> bool {
-    matches!(
-        result.outcome,
-        StackOutcome::Created | StackOutcome::Updated | StackOutcome::Unchanged
-    )
+    matches!(result.outcome, StackOutcome::Created | StackOutcome::Updated | StackOutcome::Unchanged)
 }
 
 /// Deletes what a failed creation left and makes the change set that could not exist before. A result means that it ends here.
-async fn recreate(
-    context: &Context,
-    one: &mut Prepared,
-    bucket: &Bucket,
-) -> Result<Option<StackResult>, DeployError> {
+async fn recreate(context: &Context, one: &mut Prepared, bucket: &Bucket) -> Result<Option<StackResult>, DeployError> {
     let name = one.surveyed.planned.name.clone();
-    let stack_id = one
-        .surveyed
-        .deployed
-        .as_ref()
-        .and_then(|stack| stack.stack_id())
-        .unwrap_or(&name)
-        .to_owned();
+    let stack_id = one.surveyed.deployed.as_ref().and_then(|stack| stack.stack_id()).unwrap_or(&name).to_owned();
     context.note(&format!("{name}: deleting what the failed creation left"));
     let deleted = delete::delete(context, &name, &stack_id, 0).await;
     if deleted.outcome != StackOutcome::Deleted {
@@ -165,10 +137,7 @@ async fn recreate(
         }
         Ok(_) => {
             draft::discard(context, vec![draft]).await;
-            let reason = format!(
-                "its change set holds what was not shown: {}",
-                surprise.unwrap_or_default()
-            );
+            let reason = format!("its change set holds what was not shown: {}", surprise.unwrap_or_default());
             Ok(Some(StackResult::failed(&name, &reason)))
         }
         Err(error) => {
@@ -180,12 +149,9 @@ async fn recreate(
 
 /// A change that was not among those shown. Fewer are fine: a condition may leave resources out.
 fn surprise(shown: &[Change], found: &[Change]) -> Option<String> {
-    let same = |a: &Change, b: &Change| {
-        a.kind == b.kind && a.logical_id == b.logical_id && a.resource_type == b.resource_type
-    };
-    let other = found
-        .iter()
-        .find(|change| !shown.iter().any(|known| same(known, change)))?;
+    let same =
+        |a: &Change, b: &Change| a.kind == b.kind && a.logical_id == b.logical_id && a.resource_type == b.resource_type;
+    let other = found.iter().find(|change| !shown.iter().any(|known| same(known, change)))?;
     Some(format!("{} {}", other.resource_type, other.logical_id))
 }
 
@@ -193,10 +159,7 @@ async fn run(context: &Context, one: &Prepared, draft: &Draft) -> StackResult {
     let name = &one.surveyed.planned.name;
     let begun = async {
         let after = context.aws.newest_event(&draft.stack_id).await?;
-        context
-            .aws
-            .execute_change_set(name, &draft.change_set, &context.token)
-            .await?;
+        context.aws.execute_change_set(name, &draft.change_set, &context.token).await?;
         Ok::<_, DeployError>(after)
     };
     let after = match begun.await {
@@ -215,10 +178,9 @@ async fn run(context: &Context, one: &Prepared, draft: &Draft) -> StackResult {
     };
     match follow::follow(context, &operation).await {
         Ok(followed) => ended(context, one, followed),
-        Err(error) => StackResult {
-            failures: vec![Failure::of_stack(&error)],
-            ..StackResult::new(name, StackOutcome::Lost)
-        },
+        Err(error) => {
+            StackResult { failures: vec![Failure::of_stack(&error)], ..StackResult::new(name, StackOutcome::Lost) }
+        }
     }
 }
 
@@ -226,9 +188,7 @@ fn ended(context: &Context, one: &Prepared, followed: Followed) -> StackResult {
     let name = &one.surveyed.planned.name;
     let outcome = match followed.status.as_deref() {
         None => StackOutcome::Detached,
-        Some(status) if state::is_success(status) && one.plan.action == StackAction::Update => {
-            StackOutcome::Updated
-        }
+        Some(status) if state::is_success(status) && one.plan.action == StackAction::Update => StackOutcome::Updated,
         Some(status) if state::is_success(status) => StackOutcome::Created,
         Some(_) => StackOutcome::Failed,
     };
@@ -240,12 +200,7 @@ fn ended(context: &Context, one: &Prepared, followed: Followed) -> StackResult {
         }
     }
     let status = followed.status.clone().unwrap_or_default();
-    context.ui.step(&Step::Ended {
-        stack: name,
-        outcome,
-        status: &status,
-        took: followed.took,
-    });
+    context.ui.step(&Step::Ended { stack: name, outcome, status: &status, took: followed.took });
     StackResult {
         status: followed.status,
         seconds: followed.took.as_secs_f64(),

@@ -5,11 +5,8 @@ use aws_sdk_cloudformation::types::StackEvent;
 use super::report::Failure;
 
 /// What CloudFormation writes about resources that it stopped because another one failed. They are not causes.
-const CANCELLED: [&str; 3] = [
-    "Resource creation cancelled",
-    "Resource update cancelled",
-    "Resource deletion cancelled",
-];
+const CANCELLED: [&str; 3] =
+    ["Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled"];
 
 /// The failures in `events` (oldest first): the first failing resource first. When no resource failed, the stack's own
 /// reason, if it has one.
@@ -23,9 +20,7 @@ pub(super) fn failures(events: &[StackEvent]) -> Vec<Failure> {
             if bad && !reason.is_empty() && reason != "User Initiated" {
                 of_stack.push(failure(event, status, reason));
             }
-        } else if status.ends_with("_FAILED")
-            && !CANCELLED.iter().any(|text| reason.starts_with(text))
-        {
+        } else if status.ends_with("_FAILED") && !CANCELLED.iter().any(|text| reason.starts_with(text)) {
             of_resources.push(failure(event, status, reason));
         }
     }
@@ -48,20 +43,10 @@ pub(super) fn status(event: &StackEvent) -> &str {
 
 fn failure(event: &StackEvent, status: &str, reason: &str) -> Failure {
     let of_resource = !is_stack(event);
-    let reason = if reason.is_empty() {
-        "CloudFormation gives no reason"
-    } else {
-        reason
-    };
+    let reason = if reason.is_empty() { "CloudFormation gives no reason" } else { reason };
     Failure {
-        logical_id: event
-            .logical_resource_id()
-            .filter(|_| of_resource)
-            .map(str::to_owned),
-        resource_type: event
-            .resource_type()
-            .filter(|_| of_resource)
-            .map(str::to_owned),
+        logical_id: event.logical_resource_id().filter(|_| of_resource).map(str::to_owned),
+        resource_type: event.resource_type().filter(|_| of_resource).map(str::to_owned),
         status: Some(status.to_owned()),
         reason: reason.to_owned(),
     }
@@ -72,11 +57,7 @@ mod tests {
     use super::*;
 
     fn event(logical_id: &str, status: &str, reason: &str) -> StackEvent {
-        let physical_id = if logical_id == "heal--core" {
-            "stack-id"
-        } else {
-            "resource-id"
-        };
+        let physical_id = if logical_id == "heal--core" { "stack-id" } else { "resource-id" };
         StackEvent::builder()
             .stack_id("stack-id")
             .event_id("e")
@@ -97,23 +78,12 @@ mod tests {
             event("Topic", "CREATE_FAILED", "Invalid parameter: Topic Name"),
             event("Role", "CREATE_FAILED", "Resource creation cancelled"),
             event("Queue", "CREATE_FAILED", "A queue already exists"),
-            event(
-                "heal--core",
-                "ROLLBACK_IN_PROGRESS",
-                "The following resource(s) failed to create: [Topic, Queue].",
-            ),
+            event("heal--core", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [Topic, Queue]."),
             event("Key", "DELETE_FAILED", "Key is in use"),
-            event(
-                "heal--core",
-                "ROLLBACK_FAILED",
-                "The following resource(s) failed to delete: [Key].",
-            ),
+            event("heal--core", "ROLLBACK_FAILED", "The following resource(s) failed to delete: [Key]."),
         ];
         let found = failures(&events);
-        let named: Vec<&str> = found
-            .iter()
-            .filter_map(|failure| failure.logical_id.as_deref())
-            .collect();
+        let named: Vec<&str> = found.iter().filter_map(|failure| failure.logical_id.as_deref()).collect();
         assert_eq!(named, ["Topic", "Queue", "Key"]);
         assert_eq!(found[0].reason, "Invalid parameter: Topic Name");
     }
@@ -126,21 +96,11 @@ mod tests {
         ];
         let found = failures(&events);
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            (found[0].logical_id.as_deref(), found[0].reason.as_str()),
-            (None, "Template validation failed")
-        );
+        assert_eq!((found[0].logical_id.as_deref(), found[0].reason.as_str()), (None, "Template validation failed"));
     }
 
     #[test]
     fn a_roll_back_that_the_user_began_is_no_failure() {
-        assert!(
-            failures(&[event(
-                "heal--core",
-                "UPDATE_ROLLBACK_IN_PROGRESS",
-                "User Initiated"
-            )])
-            .is_empty()
-        );
+        assert!(failures(&[event("heal--core", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")]).is_empty());
     }
 }

@@ -97,25 +97,12 @@ impl Fake {
     }
 
     /// A command's context, its user, and the way to press Ctrl-C.
-    pub(super) async fn context(
-        &self,
-        answer: Answer,
-    ) -> (Context, Arc<FakeUi>, watch::Sender<bool>) {
-        let ui = Arc::new(FakeUi {
-            answer,
-            shown: Mutex::default(),
-        });
+    pub(super) async fn context(&self, answer: Answer) -> (Context, Arc<FakeUi>, watch::Sender<bool>) {
+        let ui = Arc::new(FakeUi { answer, shown: Mutex::default() });
         let shared: Arc<dyn Ui> = ui.clone();
-        let account = Account {
-            endpoint_url: Some(self.url.clone()),
-            local: true,
-            ..Account::default()
-        };
+        let account = Account { endpoint_url: Some(self.url.clone()), local: true, ..Account::default() };
         let mut context = Context::connect(&account, &shared).await.unwrap();
-        context.aws.pace = Pace {
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(5),
-        };
+        context.aws.pace = Pace { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
         let (press, interrupt) = Interrupt::manual();
         context.interrupt = interrupt;
         (context, ui, press)
@@ -123,10 +110,7 @@ impl Fake {
 
     pub(super) fn calls(&self, action: &str) -> Vec<String> {
         let world = self.world();
-        let stacks = world
-            .log
-            .iter()
-            .filter_map(|call| call.strip_prefix(action)?.strip_prefix(' '));
+        let stacks = world.log.iter().filter_map(|call| call.strip_prefix(action)?.strip_prefix(' '));
         stacks.map(str::to_owned).collect()
     }
 }
@@ -173,10 +157,7 @@ fn serve(mut stream: TcpStream, world: &Mutex<World>) {
             "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: request-1\r\ncontent-length: {}\r\n\r\n",
             answer.len()
         );
-        if stream
-            .write_all(format!("{head}{answer}").as_bytes())
-            .is_err()
-        {
+        if stream.write_all(format!("{head}{answer}").as_bytes()).is_err() {
             return;
         }
     }
@@ -184,9 +165,7 @@ fn serve(mut stream: TcpStream, world: &Mutex<World>) {
 
 fn form(body: &str) -> BTreeMap<String, String> {
     let pairs = body.split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(key, value)| (decoded(key), decoded(value)))
-        .collect()
+    pairs.map(|(key, value)| (decoded(key), decoded(value))).collect()
 }
 
 fn decoded(text: &str) -> String {
@@ -206,17 +185,12 @@ fn decoded(text: &str) -> String {
 }
 
 fn error(code: &str, message: &str) -> (u16, String) {
-    let error = format!(
-        "<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-    );
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
     (400, format!("<ErrorResponse>{error}</ErrorResponse>"))
 }
 
 fn ok(action: &str, inner: &str) -> (u16, String) {
-    (
-        200,
-        format!("<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>"),
-    )
+    (200, format!("<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>"))
 }
 
 impl World {
@@ -250,10 +224,7 @@ impl World {
                 ok(&action, "")
             }
             "DeleteStack" => {
-                let in_review = self
-                    .stacks
-                    .get(&name)
-                    .is_some_and(|stack| stack.status == "REVIEW_IN_PROGRESS");
+                let in_review = self.stacks.get(&name).is_some_and(|stack| stack.status == "REVIEW_IN_PROGRESS");
                 if in_review {
                     self.stacks.remove(&name);
                 } else {
@@ -262,8 +233,7 @@ impl World {
                 ok(&action, "")
             }
             "UpdateTerminationProtection" => {
-                self.stacks.get_mut(&name).unwrap().protected =
-                    get("EnableTerminationProtection") == "true";
+                self.stacks.get_mut(&name).unwrap().protected = get("EnableTerminationProtection") == "true";
                 ok(&action, "")
             }
             _ => self.describe(&action, &name, &get("NextToken")),
@@ -272,10 +242,7 @@ impl World {
 
     fn describe(&mut self, action: &str, name: &str, page: &str) -> (u16, String) {
         let Some(stack) = self.stacks.get_mut(name) else {
-            return error(
-                "ValidationError",
-                &format!("Stack with id {name} does not exist"),
-            );
+            return error("ValidationError", &format!("Stack with id {name} does not exist"));
         };
         match action {
             "DescribeStacks" => {
@@ -331,10 +298,7 @@ impl World {
         }
         let id = format!("set-{name}");
         self.change_sets.insert(id.clone(), name.to_owned());
-        ok(
-            "CreateChangeSet",
-            &format!("<Id>{id}</Id><StackId>id:{name}</StackId>"),
-        )
+        ok("CreateChangeSet", &format!("<Id>{id}</Id><StackId>id:{name}</StackId>"))
     }
 
     fn describe_set(&self, set: &str, name: &str, page: &str) -> (u16, String) {
@@ -344,10 +308,7 @@ impl World {
         }
         if name.starts_with("same") {
             let reason = "The submitted information didn't contain changes. Submit different information to create a change set.";
-            return ok(
-                action,
-                &format!("<Status>FAILED</Status><StatusReason>{reason}</StatusReason>"),
-            );
+            return ok(action, &format!("<Status>FAILED</Status><StatusReason>{reason}</StatusReason>"));
         }
         if name.starts_with("pending") {
             return ok(action, "<Status>CREATE_PENDING</Status>");
@@ -364,10 +325,7 @@ impl World {
             "2" => ("Second", ""),
             _ => ("Topic", ""),
         };
-        ok(
-            action,
-            &format!("{ready}{next}<Changes>{}</Changes>", change(id)),
-        )
+        ok(action, &format!("{ready}{next}<Changes>{}</Changes>", change(id)))
     }
 
     fn begin(&mut self, name: &str, verb: &str, token: &str) {
@@ -390,12 +348,7 @@ impl World {
 impl FakeStack {
     fn event(&mut self, logical_id: &str, status: &str, reason: &str) {
         let token = self.token.clone();
-        self.events.push((
-            logical_id.to_owned(),
-            status.to_owned(),
-            reason.to_owned(),
-            token,
-        ));
+        self.events.push((logical_id.to_owned(), status.to_owned(), reason.to_owned(), token));
     }
 
     fn end(&mut self, fails: bool) {

@@ -44,28 +44,15 @@ pub(super) struct Followed {
 }
 
 /// Follows until the end, or until Ctrl-C.
-pub(super) async fn follow(
-    context: &Context,
-    operation: &Operation,
-) -> Result<Followed, DeployError> {
+pub(super) async fn follow(context: &Context, operation: &Operation) -> Result<Followed, DeployError> {
     let started = Started::now();
     let mut log = Log::new(operation);
     let mut interval = context.aws.pace.first;
     let mut polls: u32 = 0;
-    context.ui.step(&Step::Started {
-        stack: &operation.stack,
-        total: operation.total,
-    });
+    context.ui.step(&Step::Started { stack: &operation.stack, total: operation.total });
     loop {
-        let fresh = context
-            .aws
-            .events(&operation.stack_id, log.newest.as_deref())
-            .await?;
-        interval = if fresh.is_empty() {
-            context.aws.pace.after(interval)
-        } else {
-            context.aws.pace.first
-        };
+        let fresh = context.aws.events(&operation.stack_id, log.newest.as_deref()).await?;
+        interval = if fresh.is_empty() { context.aws.pace.after(interval) } else { context.aws.pace.first };
         let mut end = log.take(context, fresh);
         polls += 1;
         if end.is_none() && polls.is_multiple_of(POLLS_PER_STATUS) {
@@ -82,15 +69,9 @@ pub(super) async fn follow(
 }
 
 /// The stack's status, if nothing is under way any more.
-async fn ended_status(
-    context: &Context,
-    operation: &Operation,
-) -> Result<Option<String>, DeployError> {
+async fn ended_status(context: &Context, operation: &Operation) -> Result<Option<String>, DeployError> {
     let status = match context.aws.stack(&operation.stack_id).await? {
-        Some(stack) => stack
-            .stack_status
-            .map(|status| status.as_str().to_owned())
-            .unwrap_or_default(),
+        Some(stack) => stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         None => "DELETE_COMPLETE".to_owned(),
     };
     Ok((!state::is_running(&status)).then_some(status))
@@ -110,13 +91,7 @@ struct Log<'a> {
 impl<'a> Log<'a> {
     fn new(operation: &'a Operation) -> Self {
         let newest = operation.after.clone();
-        Self {
-            operation,
-            newest,
-            events: Vec::new(),
-            begun: BTreeMap::new(),
-            finished: BTreeSet::new(),
-        }
+        Self { operation, newest, events: Vec::new(), begun: BTreeMap::new(), finished: BTreeSet::new() }
     }
 
     /// Takes events, oldest first, and shows them. Returns the stack's status if the operation has ended.
@@ -125,10 +100,7 @@ impl<'a> Log<'a> {
         for event in fresh {
             self.newest = event.event_id.clone().or(self.newest.take());
             // An endpoint that does not pass the token on gives no token at all.
-            if event
-                .client_request_token()
-                .is_some_and(|token| token != self.operation.token)
-            {
+            if event.client_request_token().is_some_and(|token| token != self.operation.token) {
                 continue;
             }
             let status = failure::status(&event);
@@ -145,9 +117,7 @@ impl<'a> Log<'a> {
     fn resource(&mut self, context: &Context, event: &StackEvent) {
         let logical_id = event.logical_resource_id().unwrap_or_default();
         let status = failure::status(event);
-        let now = event
-            .timestamp()
-            .map(aws_sdk_cloudformation::primitives::DateTime::as_secs_f64);
+        let now = event.timestamp().map(aws_sdk_cloudformation::primitives::DateTime::as_secs_f64);
         let mut took = None;
         if state::is_running(status) {
             if let Some(now) = now {
@@ -171,22 +141,12 @@ impl<'a> Log<'a> {
     }
 
     fn into_followed(self, status: Option<String>, took: Duration) -> Followed {
-        let completed = |event: &&StackEvent| {
-            !failure::is_stack(event) && failure::status(event).ends_with("_COMPLETE")
-        };
-        let names: BTreeSet<&str> = self
-            .events
-            .iter()
-            .filter(completed)
-            .filter_map(StackEvent::logical_resource_id)
-            .collect();
+        let completed =
+            |event: &&StackEvent| !failure::is_stack(event) && failure::status(event).ends_with("_COMPLETE");
+        let names: BTreeSet<&str> =
+            self.events.iter().filter(completed).filter_map(StackEvent::logical_resource_id).collect();
         let resources = names.len();
-        Followed {
-            status,
-            events: self.events,
-            resources,
-            took,
-        }
+        Followed { status, events: self.events, resources, took }
     }
 }
 

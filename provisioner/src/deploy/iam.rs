@@ -50,18 +50,11 @@ pub(super) fn of_template(template: &Value) -> Vec<Statement> {
     let mut found = Vec::new();
     let resources = template.get("Resources").and_then(Value::as_object);
     for (name, resource) in resources.into_iter().flatten() {
-        let resource_type = resource
-            .get("Type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let resource_type = resource.get("Type").and_then(Value::as_str).unwrap_or_default();
         let Some(properties) = resource.get("Properties") else {
             continue;
         };
-        let mut search = Search {
-            resource: name,
-            resource_type,
-            found: &mut found,
-        };
+        let mut search = Search { resource: name, resource_type, found: &mut found };
         search.value(properties, "");
         search.managed_policies(properties);
         if resource_type == "AWS::Lambda::Permission" {
@@ -129,10 +122,8 @@ impl Search<'_> {
 
     fn managed_policies(&mut self, properties: &Value) {
         for policy in texts(properties.get("ManagedPolicyArns")) {
-            let statement = Statement {
-                actions: vec![format!("(all of {policy})")],
-                ..self.statement("ManagedPolicyArns")
-            };
+            let statement =
+                Statement { actions: vec![format!("(all of {policy})")], ..self.statement("ManagedPolicyArns") };
             self.found.push(statement);
         }
     }
@@ -140,11 +131,7 @@ impl Search<'_> {
     fn permission(&mut self, properties: &Value) {
         let conditions = ["SourceArn", "SourceAccount", "PrincipalOrgID"]
             .into_iter()
-            .filter_map(|key| {
-                properties
-                    .get(key)
-                    .map(|value| format!("{key}: {}", template::text(value)))
-            })
+            .filter_map(|key| properties.get(key).map(|value| format!("{key}: {}", template::text(value))))
             .collect();
         let statement = Statement {
             principals: texts(properties.get("Principal")),
@@ -180,12 +167,7 @@ fn as_list(value: &Value) -> &[Value] {
 }
 
 fn texts(value: Option<&Value>) -> Vec<String> {
-    let mut texts: Vec<String> = value
-        .map(as_list)
-        .unwrap_or_default()
-        .iter()
-        .map(template::text)
-        .collect();
+    let mut texts: Vec<String> = value.map(as_list).unwrap_or_default().iter().map(template::text).collect();
     texts.sort();
     texts
 }
@@ -196,11 +178,7 @@ fn principals(value: Option<&Value>) -> Vec<String> {
         None => Vec::new(),
         Some(Value::Object(kinds)) => kinds
             .iter()
-            .flat_map(|(kind, names)| {
-                as_list(names)
-                    .iter()
-                    .map(move |name| format!("{kind} {}", template::text(name)))
-            })
+            .flat_map(|(kind, names)| as_list(names).iter().map(move |name| format!("{kind} {}", template::text(name))))
             .collect(),
         Some(single) => vec![template::text(single)],
     };
@@ -219,21 +197,11 @@ fn conditions(value: Option<&Value>) -> Vec<String> {
             found.insert(format!("{operator} {key}"), texts(Some(values)).join(", "));
         }
     }
-    found
-        .into_iter()
-        .map(|(key, values)| format!("{key}: {values}"))
-        .collect()
+    found.into_iter().map(|(key, values)| format!("{key}: {values}")).collect()
 }
 
 fn inverted(entries: &Map<String, Value>) -> Vec<String> {
-    let lists = ["NotAction", "NotResource"]
-        .into_iter()
-        .filter_map(|key| Some((key, texts(Some(entries.get(key)?)))));
-    let who = entries
-        .get("NotPrincipal")
-        .map(|value| ("NotPrincipal", principals(Some(value))));
-    lists
-        .chain(who)
-        .map(|(key, values)| format!("{key}: {}", values.join(", ")))
-        .collect()
+    let lists = ["NotAction", "NotResource"].into_iter().filter_map(|key| Some((key, texts(Some(entries.get(key)?)))));
+    let who = entries.get("NotPrincipal").map(|value| ("NotPrincipal", principals(Some(value))));
+    lists.chain(who).map(|(key, values)| format!("{key}: {}", values.join(", "))).collect()
 }

@@ -37,9 +37,7 @@ where
 }
 
 /// As [`all`], for jobs that can fail: every error is reported, not the first.
-pub(super) async fn all_ok<F, T>(
-    futures: impl IntoIterator<Item = F>,
-) -> Result<Vec<T>, DeployError>
+pub(super) async fn all_ok<F, T>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, DeployError>
 where
     F: Future<Output = Result<T, DeployError>> + Send + 'static,
     T: Send + 'static,
@@ -51,16 +49,10 @@ where
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        Ok(values)
-    } else {
-        Err(DeployError::of_many(errors))
-    }
+    if errors.is_empty() { Ok(values) } else { Err(DeployError::of_many(errors)) }
 }
 
 /// The error of a task that panicked or was cancelled.
 pub(super) fn ended(error: &JoinError) -> DeployError {
-    DeployError::Task {
-        reason: error.to_string(),
-    }
+    DeployError::Task { reason: error.to_string() }
 }

@@ -52,13 +52,8 @@ use std::sync::Arc;
 pub use call_failure::AwsFailure;
 pub use error::DeployError;
 pub use iam::{IamChange, IamChangeKind, IamDelta, Statement, iam_statements};
-pub use plan::{
-    Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan,
-};
-pub use report::{
-    DeployReport, DestroyReport, Failure, Outcome, OutputValue, ResourceRef, StackOutcome,
-    StackResult,
-};
+pub use plan::{Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan};
+pub use report::{DeployReport, DestroyReport, Failure, Outcome, OutputValue, ResourceRef, StackOutcome, StackResult};
 pub use status::{StackStatus, StatusReport};
 pub use ui::{Answer, Step, TerminalUi, Ui};
 
@@ -115,11 +110,7 @@ pub struct DestroyOptions {
 }
 
 /// What `stacks` would change, from change sets that are deleted again.
-pub async fn diff(
-    stacks: &[PlannedStack],
-    account: &Account,
-    ui: &Arc<dyn Ui>,
-) -> Result<DiffReport, DeployError> {
+pub async fn diff(stacks: &[PlannedStack], account: &Account, ui: &Arc<dyn Ui>) -> Result<DiffReport, DeployError> {
     let context = run::Context::connect(account, ui).await?;
     run::diff(&context, stacks).await
 }
@@ -147,11 +138,7 @@ pub async fn destroy(
 }
 
 /// What is deployed of `stacks`.
-pub async fn status(
-    stacks: &[PlannedStack],
-    account: &Account,
-    ui: &Arc<dyn Ui>,
-) -> Result<StatusReport, DeployError> {
+pub async fn status(stacks: &[PlannedStack], account: &Account, ui: &Arc<dyn Ui>) -> Result<StatusReport, DeployError> {
     let context = run::Context::connect(account, ui).await?;
     status::status(&context, stacks).await
 }

@@ -30,28 +30,14 @@ impl Schedule {
         let known: BTreeSet<&str> = stacks.iter().map(|stack| stack.name.as_str()).collect();
         let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for stack in stacks {
-            let first = stack
-                .depends_on
-                .iter()
-                .filter(|name| known.contains(name.as_str()))
-                .cloned()
-                .collect();
+            let first = stack.depends_on.iter().filter(|name| known.contains(name.as_str())).cloned().collect();
             if before.insert(stack.name.clone(), first).is_some() {
-                return Err(DeployError::DuplicateStack {
-                    stack: stack.name.clone(),
-                });
+                return Err(DeployError::DuplicateStack { stack: stack.name.clone() });
             }
         }
         let names: Vec<String> = stacks.iter().map(|stack| stack.name.clone()).collect();
-        let phases = names
-            .iter()
-            .map(|name| (name.clone(), Phase::Waiting))
-            .collect();
-        let schedule = Self {
-            names,
-            before,
-            phases,
-        };
+        let phases = names.iter().map(|name| (name.clone(), Phase::Waiting)).collect();
+        let schedule = Self { names, before, phases };
         schedule.refuse_cycles()?;
         Ok(schedule)
     }
@@ -59,11 +45,8 @@ impl Schedule {
     /// Dependents first: the order in which stacks are deleted.
     pub(super) fn backward(stacks: &[PlannedStack]) -> Result<Self, DeployError> {
         let mut schedule = Self::forward(stacks)?;
-        let mut after: BTreeMap<String, BTreeSet<String>> = schedule
-            .names
-            .iter()
-            .map(|name| (name.clone(), BTreeSet::new()))
-            .collect();
+        let mut after: BTreeMap<String, BTreeSet<String>> =
+            schedule.names.iter().map(|name| (name.clone(), BTreeSet::new())).collect();
         for (name, before) in &schedule.before {
             for first in before {
                 after.entry(first.clone()).or_default().insert(name.clone());
@@ -89,9 +72,10 @@ impl Schedule {
     pub(super) fn start_next(&mut self) -> Option<String> {
         let name = self.names.iter().find(|name| {
             self.phase(name) == Phase::Waiting
-                && self.before.get(*name).is_none_or(|before| {
-                    before.iter().all(|first| self.phase(first) == Phase::Done)
-                })
+                && self
+                    .before
+                    .get(*name)
+                    .is_none_or(|before| before.iter().all(|first| self.phase(first) == Phase::Done))
         })?;
         let name = name.clone();
         self.phases.insert(name.clone(), Phase::Running);
@@ -112,11 +96,7 @@ impl Schedule {
                 if self.phase(waiting) != Phase::Waiting {
                     return None;
                 }
-                let cause = self
-                    .before
-                    .get(waiting)?
-                    .iter()
-                    .find(|first| self.phase(first) == Phase::Ended)?;
+                let cause = self.before.get(waiting)?.iter().find(|first| self.phase(first) == Phase::Ended)?;
                 Some((waiting.clone(), cause.clone()))
             });
             let Some((waiting, cause)) = next else {
@@ -129,11 +109,7 @@ impl Schedule {
 
     /// Stacks that have not started.
     pub(super) fn waiting(&self) -> Vec<String> {
-        self.names
-            .iter()
-            .filter(|name| self.phase(name) == Phase::Waiting)
-            .cloned()
-            .collect()
+        self.names.iter().filter(|name| self.phase(name) == Phase::Waiting).cloned().collect()
     }
 
     fn phase(&self, name: &str) -> Phase {
@@ -142,25 +118,13 @@ impl Schedule {
 
     fn refuse_cycles(&self) -> Result<(), DeployError> {
         let ordered: BTreeSet<String> = self.sequence().into_iter().collect();
-        let stacks: Vec<String> = self
-            .names
-            .iter()
-            .filter(|name| !ordered.contains(*name))
-            .cloned()
-            .collect();
-        if stacks.is_empty() {
-            Ok(())
-        } else {
-            Err(DeployError::DependencyCycle { stacks })
-        }
+        let stacks: Vec<String> = self.names.iter().filter(|name| !ordered.contains(*name)).cloned().collect();
+        if stacks.is_empty() { Ok(()) } else { Err(DeployError::DependencyCycle { stacks }) }
     }
 }
 
 /// `name` and everything it depends on within `stacks`.
-pub(super) fn with_dependencies<'a>(
-    stacks: &'a [PlannedStack],
-    name: &'a str,
-) -> BTreeSet<&'a str> {
+pub(super) fn with_dependencies<'a>(stacks: &'a [PlannedStack], name: &'a str) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     let mut open = vec![name];
     while let Some(name) = open.pop() {
@@ -215,34 +179,21 @@ mod tests {
         let mut schedule = Schedule::forward(&stacks).unwrap();
         schedule.start_next();
         let ended = schedule.failed("core");
-        let pairs: Vec<(&str, &str)> = ended
-            .iter()
-            .map(|(name, cause)| (name.as_str(), cause.as_str()))
-            .collect();
-        assert_eq!(
-            pairs,
-            [("left", "core"), ("top", "left"), ("right", "core")]
-        );
+        let pairs: Vec<(&str, &str)> = ended.iter().map(|(name, cause)| (name.as_str(), cause.as_str())).collect();
+        assert_eq!(pairs, [("left", "core"), ("top", "left"), ("right", "core")]);
         assert_eq!(schedule.start_next().as_deref(), Some("alone"));
         assert!(schedule.waiting().is_empty());
     }
 
     #[test]
     fn deletion_goes_the_other_way_round() {
-        assert_eq!(
-            Schedule::forward(&diamond()).unwrap().sequence(),
-            ["core", "left", "right", "top"]
-        );
-        assert_eq!(
-            Schedule::backward(&diamond()).unwrap().sequence(),
-            ["top", "right", "left", "core"]
-        );
+        assert_eq!(Schedule::forward(&diamond()).unwrap().sequence(), ["core", "left", "right", "top"]);
+        assert_eq!(Schedule::backward(&diamond()).unwrap().sequence(), ["top", "right", "left", "core"]);
     }
 
     #[test]
     fn a_circle_is_refused_with_its_members() {
-        let error = Schedule::forward(&[stack("a", &["b"]), stack("b", &["a"]), stack("c", &[])])
-            .unwrap_err();
+        let error = Schedule::forward(&[stack("a", &["b"]), stack("b", &["a"]), stack("c", &[])]).unwrap_err();
         assert_eq!(error.to_string(), "these stacks wait for one another: a, b");
     }
 

@@ -45,23 +45,14 @@ pub enum Outcome {
 impl Outcome {
     /// The outcome of stacks that were executed: the gravest of theirs.
     pub(super) fn of(stacks: &[StackResult]) -> Self {
-        let any =
-            |wanted: &[StackOutcome]| stacks.iter().any(|stack| wanted.contains(&stack.outcome));
-        if any(&[
-            StackOutcome::Failed,
-            StackOutcome::Skipped,
-            StackOutcome::Lost,
-        ]) {
+        let any = |wanted: &[StackOutcome]| stacks.iter().any(|stack| wanted.contains(&stack.outcome));
+        if any(&[StackOutcome::Failed, StackOutcome::Skipped, StackOutcome::Lost]) {
             Self::Failed
         } else if any(&[StackOutcome::Detached]) {
             Self::Detached
         } else if any(&[StackOutcome::NotStarted]) {
             Self::Cancelled
-        } else if any(&[
-            StackOutcome::Created,
-            StackOutcome::Updated,
-            StackOutcome::Deleted,
-        ]) {
+        } else if any(&[StackOutcome::Created, StackOutcome::Updated, StackOutcome::Deleted]) {
             Self::Done
         } else {
             Self::Unchanged
@@ -107,10 +98,7 @@ impl StackResult {
 
     /// A failure that no resource caused.
     pub(super) fn failed(stack: &str, reason: &dyn std::fmt::Display) -> Self {
-        Self {
-            failures: vec![Failure::of_stack(reason)],
-            ..Self::new(stack, StackOutcome::Failed)
-        }
+        Self { failures: vec![Failure::of_stack(reason)], ..Self::new(stack, StackOutcome::Failed) }
     }
 }
 
@@ -156,12 +144,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that no resource caused.
     pub(super) fn of_stack(reason: &dyn std::fmt::Display) -> Self {
-        Self {
-            logical_id: None,
-            resource_type: None,
-            status: None,
-            reason: reason.to_string(),
-        }
+        Self { logical_id: None, resource_type: None, status: None, reason: reason.to_string() }
     }
 }
 
@@ -197,10 +180,7 @@ pub(super) fn outputs(stack: &aws_sdk_cloudformation::types::Stack) -> Vec<Outpu
         .map(|output| OutputValue {
             key: output.output_key().unwrap_or_default().to_owned(),
             value: output.output_value().unwrap_or_default().to_owned(),
-            description: output
-                .description()
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned),
+            description: output.description().filter(|text| !text.is_empty()).map(str::to_owned),
         })
         .collect();
     outputs.sort_by(|a, b| a.key.cmp(&b.key));

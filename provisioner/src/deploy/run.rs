@@ -39,11 +39,7 @@ impl Context {
     /// Connects, and refuses the wrong account.
     pub(super) async fn connect(account: &Account, ui: &Arc<dyn Ui>) -> Result<Self, DeployError> {
         let aws = Aws::connect(account).await?;
-        if let Some(expected) = account
-            .expected_account
-            .as_deref()
-            .filter(|_| !account.local)
-        {
+        if let Some(expected) = account.expected_account.as_deref().filter(|_| !account.local) {
             aws.require_account(expected).await?;
         }
         Ok(Self {
@@ -81,20 +77,14 @@ impl Context {
 }
 
 /// Shows nothing, executes nothing, leaves nothing behind.
-pub(super) async fn diff(
-    context: &Context,
-    stacks: &[PlannedStack],
-) -> Result<DiffReport, DeployError> {
+pub(super) async fn diff(context: &Context, stacks: &[PlannedStack]) -> Result<DiffReport, DeployError> {
     Schedule::forward(stacks)?;
     let surveyed = survey(context, stacks).await?;
     let bucket = bucket(context, &surveyed);
     let prepared = prepare(context, surveyed, &bucket).await?;
     let (plans, drafts) = split(prepared);
     draft::discard(context, drafts).await;
-    Ok(DiffReport {
-        region: context.aws.region.clone(),
-        stacks: plans,
-    })
+    Ok(DiffReport { region: context.aws.region.clone(), stacks: plans })
 }
 
 /// Shows, asks, executes.
@@ -111,12 +101,8 @@ pub(super) async fn deploy(
     };
     // The change sets of large templates need the bucket, so what makes it is deployed first, with its own confirmation.
     let first: BTreeSet<&str> = order::with_dependencies(stacks, &provider);
-    context.note(&format!(
-        "{provider} is deployed first: it makes the bucket that larger templates go through"
-    ));
-    let (early, late) = surveyed
-        .into_iter()
-        .partition(|one| first.contains(one.planned.name.as_str()));
+    context.note(&format!("{provider} is deployed first: it makes the bucket that larger templates go through"));
+    let (early, late) = surveyed.into_iter().partition(|one| first.contains(one.planned.name.as_str()));
     let mut report = batch(context, early, &Bucket::After(provider.clone()), options).await?;
     if !matches!(report.outcome, Outcome::Done | Outcome::Unchanged) {
         let left = |one: &Surveyed| StackResult {
@@ -128,33 +114,20 @@ pub(super) async fn deploy(
         return Ok(in_order(report, stacks));
     }
     let made = context.aws.stack(&provider).await?;
-    let planned = stacks
-        .iter()
-        .filter(|stack| stack.name == provider)
-        .map(|stack| (stack, made.as_ref()));
+    let planned = stacks.iter().filter(|stack| stack.name == provider).map(|stack| (stack, made.as_ref()));
     let bucket = artifact::bucket(None, planned);
     let rest = batch(context, late, &bucket, options).await?;
     report.stacks.extend(rest.stacks);
-    report.outcome = if rest.outcome == Outcome::Cancelled {
-        Outcome::Cancelled
-    } else {
-        Outcome::of(&report.stacks)
-    };
+    report.outcome = if rest.outcome == Outcome::Cancelled { Outcome::Cancelled } else { Outcome::of(&report.stacks) };
     Ok(in_order(report, stacks))
 }
 
 fn unstarted(outcome: Outcome) -> StackOutcome {
-    if outcome == Outcome::Failed {
-        StackOutcome::Skipped
-    } else {
-        StackOutcome::NotStarted
-    }
+    if outcome == Outcome::Failed { StackOutcome::Skipped } else { StackOutcome::NotStarted }
 }
 
 fn in_order(mut report: DeployReport, stacks: &[PlannedStack]) -> DeployReport {
-    report
-        .stacks
-        .sort_by_key(|result| stacks.iter().position(|stack| stack.name == result.stack));
+    report.stacks.sort_by_key(|result| stacks.iter().position(|stack| stack.name == result.stack));
     report
 }
 
@@ -167,10 +140,7 @@ async fn batch(
 ) -> Result<DeployReport, DeployError> {
     let prepared = prepare(context, surveyed, bucket).await?;
     let plans: Vec<StackPlan> = prepared.iter().map(|one| one.plan.clone()).collect();
-    let shown = DiffReport {
-        region: context.aws.region.clone(),
-        stacks: plans,
-    };
+    let shown = DiffReport { region: context.aws.region.clone(), stacks: plans };
     context.ui.show(&render::diff(&shown));
     if shown.has_changes() {
         let confirmed = context.confirm("Deploy these changes?", options.yes).await;
@@ -179,23 +149,12 @@ async fn batch(
             let (_, drafts) = split(prepared);
             draft::discard(context, drafts).await;
             confirmed?;
-            let stacks = names
-                .iter()
-                .map(|name| StackResult::new(name, StackOutcome::NotStarted))
-                .collect();
-            return Ok(DeployReport {
-                outcome: Outcome::Cancelled,
-                region: context.aws.region.clone(),
-                stacks,
-            });
+            let stacks = names.iter().map(|name| StackResult::new(name, StackOutcome::NotStarted)).collect();
+            return Ok(DeployReport { outcome: Outcome::Cancelled, region: context.aws.region.clone(), stacks });
         }
     }
     let stacks = execute::execute(context, prepared, bucket).await?;
-    Ok(DeployReport {
-        outcome: Outcome::of(&stacks),
-        region: context.aws.region.clone(),
-        stacks,
-    })
+    Ok(DeployReport { outcome: Outcome::of(&stacks), region: context.aws.region.clone(), stacks })
 }
 
 /// Looks at every stack as it is.
@@ -205,20 +164,14 @@ async fn survey(context: &Context, stacks: &[PlannedStack]) -> Result<Vec<Survey
         async move {
             let deployed = context.aws.stack(&planned.name).await?;
             let situation = state::situation(&planned.name, deployed.as_ref())?;
-            Ok(Surveyed {
-                planned: Arc::new(planned),
-                deployed,
-                situation,
-            })
+            Ok(Surveyed { planned: Arc::new(planned), deployed, situation })
         }
     }))
     .await
 }
 
 fn bucket(context: &Context, surveyed: &[Surveyed]) -> Bucket {
-    let stacks = surveyed
-        .iter()
-        .map(|one| (&*one.planned, one.deployed.as_ref()));
+    let stacks = surveyed.iter().map(|one| (&*one.planned, one.deployed.as_ref()));
     artifact::bucket(context.artifact_bucket.as_deref(), stacks)
 }
 
@@ -231,11 +184,7 @@ fn any_large(stacks: &[PlannedStack]) -> Result<bool, DeployError> {
 }
 
 /// All change sets, or none: when one cannot be made, the others are deleted, and all errors are reported.
-async fn prepare(
-    context: &Context,
-    surveyed: Vec<Surveyed>,
-    bucket: &Bucket,
-) -> Result<Vec<Prepared>, DeployError> {
+async fn prepare(context: &Context, surveyed: Vec<Surveyed>, bucket: &Bucket) -> Result<Vec<Prepared>, DeployError> {
     let outcomes = jobs::all(surveyed.into_iter().map(|one| {
         let (context, bucket) = (context.clone(), bucket.clone());
         async move {
@@ -247,11 +196,7 @@ async fn prepare(
     let (mut prepared, mut unused, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (surveyed, draft, plan) in outcomes {
         match plan {
-            Ok(plan) => prepared.push(Prepared {
-                surveyed,
-                draft,
-                plan,
-            }),
+            Ok(plan) => prepared.push(Prepared { surveyed, draft, plan }),
             Err(error) => {
                 unused.extend(draft);
                 errors.push(error);
@@ -259,9 +204,7 @@ async fn prepare(
         }
     }
     // A change set without changes has failed and cannot be executed.
-    let idle = prepared
-        .iter_mut()
-        .filter(|one| one.plan.action == super::StackAction::Unchanged);
+    let idle = prepared.iter_mut().filter(|one| one.plan.action == super::StackAction::Unchanged);
     unused.extend(idle.filter_map(|one| one.draft.take()));
     if errors.is_empty() && !context.interrupt.is_pressed() {
         draft::discard(context, unused).await;
@@ -276,9 +219,6 @@ async fn prepare(
 }
 
 fn split(prepared: Vec<Prepared>) -> (Vec<StackPlan>, Vec<Draft>) {
-    let (plans, drafts): (Vec<_>, Vec<_>) = prepared
-        .into_iter()
-        .map(|one| (one.plan, one.draft))
-        .unzip();
+    let (plans, drafts): (Vec<_>, Vec<_>) = prepared.into_iter().map(|one| (one.plan, one.draft)).unzip();
     (plans, drafts.into_iter().flatten().collect())
 }

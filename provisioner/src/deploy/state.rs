@@ -42,11 +42,16 @@ pub(super) fn situation(name: &str, stack: Option<&Stack>) -> Result<Situation, 
             "its deletion was begun and did not end: run `healstack destroy` again after removing what keeps {name}'s resources, then deploy"
         ),
         "CREATE_FAILED" => {
-            format!("its creation failed without a roll-back: delete stack {name} (`healstack destroy`), then deploy again")
+            format!(
+                "its creation failed without a roll-back: delete stack {name} (`healstack destroy`), then deploy again"
+            )
         }
-        "IMPORT_ROLLBACK_FAILED" => format!("an import into it failed: delete or repair stack {name}, then deploy again"),
+        "IMPORT_ROLLBACK_FAILED" => {
+            format!("an import into it failed: delete or repair stack {name}, then deploy again")
+        }
         status if is_running(status) => {
-            "another operation is under way: follow it with `healstack status`, and deploy again when it has ended".to_owned()
+            "another operation is under way: follow it with `healstack status`, and deploy again when it has ended"
+                .to_owned()
         }
         _ => return Ok(Situation::Deployed),
     };
@@ -73,10 +78,7 @@ mod tests {
     use super::*;
 
     fn stack(status: &str) -> Stack {
-        Stack::builder()
-            .stack_name("s")
-            .stack_status(status.into())
-            .build()
+        Stack::builder().stack_name("s").stack_status(status.into()).build()
     }
 
     #[test]
@@ -87,21 +89,14 @@ mod tests {
         assert_eq!(of("REVIEW_IN_PROGRESS"), Some(Situation::InReview));
         assert_eq!(of("ROLLBACK_COMPLETE"), Some(Situation::Leftover));
         assert_eq!(of("ROLLBACK_FAILED"), Some(Situation::Leftover));
-        for status in [
-            "CREATE_COMPLETE",
-            "UPDATE_COMPLETE",
-            "UPDATE_ROLLBACK_COMPLETE",
-            "UPDATE_FAILED",
-            "IMPORT_COMPLETE",
-        ] {
+        for status in
+            ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE"]
+        {
             assert_eq!(of(status), Some(Situation::Deployed), "{status}");
         }
-        for status in [
-            "CREATE_IN_PROGRESS",
-            "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
-            "DELETE_FAILED",
-            "UPDATE_ROLLBACK_FAILED",
-        ] {
+        for status in
+            ["CREATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"]
+        {
             assert_eq!(of(status), None, "{status}");
         }
     }
@@ -110,9 +105,6 @@ mod tests {
     fn a_failed_roll_back_says_how_to_continue() {
         let error = situation("heal--core", Some(&stack("UPDATE_ROLLBACK_FAILED"))).unwrap_err();
         let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
-        assert!(
-            help.unwrap()
-                .contains("continue-update-rollback --stack-name heal--core")
-        );
+        assert!(help.unwrap().contains("continue-update-rollback --stack-name heal--core"));
     }
 }

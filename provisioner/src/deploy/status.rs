@@ -48,54 +48,31 @@ pub struct StackStatus {
 }
 
 /// Looks at every stack; changes nothing.
-pub(super) async fn status(
-    context: &Context,
-    stacks: &[PlannedStack],
-) -> Result<StatusReport, DeployError> {
+pub(super) async fn status(context: &Context, stacks: &[PlannedStack]) -> Result<StatusReport, DeployError> {
     let stacks = jobs::all_ok(stacks.iter().cloned().map(|planned| {
         let context = context.clone();
         async move { one(&context, &planned).await }
     }));
-    Ok(StatusReport {
-        region: context.aws.region.clone(),
-        stacks: stacks.await?,
-    })
+    Ok(StatusReport { region: context.aws.region.clone(), stacks: stacks.await? })
 }
 
 async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, DeployError> {
     let name = planned.name.clone();
     let found = context.aws.stack(&planned.name).await?;
-    let Some(stack) = found.filter(|stack| {
-        stack
-            .stack_status()
-            .is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
-    }) else {
-        return Ok(StackStatus {
-            stack: name,
-            ..StackStatus::default()
-        });
+    let Some(stack) =
+        found.filter(|stack| stack.stack_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE"))
+    else {
+        return Ok(StackStatus { stack: name, ..StackStatus::default() });
     };
-    let status = stack
-        .stack_status()
-        .map(|status| status.as_str().to_owned())
-        .unwrap_or_default();
-    let template = context
-        .aws
-        .template(&planned.name)
-        .await?
-        .filter(|text| !text.is_empty());
+    let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+    let template = context.aws.template(&planned.name).await?.filter(|text| !text.is_empty());
     let resources = context.aws.resources(&planned.name).await?;
-    let alive = resources.iter().filter(|resource| {
-        resource
-            .resource_status()
-            .is_none_or(|status| status.as_str() != "DELETE_COMPLETE")
-    });
+    let alive = resources
+        .iter()
+        .filter(|resource| resource.resource_status().is_none_or(|status| status.as_str() != "DELETE_COMPLETE"));
     let drift = stack.drift_information();
     let failures = if status.contains("ROLLBACK") || status.contains("FAILED") {
-        let events = context
-            .aws
-            .events(stack.stack_id().unwrap_or(&planned.name), None)
-            .await?;
+        let events = context.aws.events(stack.stack_id().unwrap_or(&planned.name), None).await?;
         failure::failures(last_operation(&events))
     } else {
         Vec::new()
@@ -103,21 +80,13 @@ async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, D
     Ok(StackStatus {
         stack: name,
         status: Some(status),
-        reason: stack
-            .stack_status_reason()
-            .filter(|reason| !reason.is_empty())
-            .map(str::to_owned),
-        last_updated: stack
-            .last_updated_time()
-            .or(stack.creation_time())
-            .and_then(rfc3339),
+        reason: stack.stack_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        last_updated: stack.last_updated_time().or(stack.creation_time()).and_then(rfc3339),
         drift: drift
             .and_then(|drift| drift.stack_drift_status())
             .map(|status| status.as_str().to_owned())
             .filter(|status| status != "NOT_CHECKED"),
-        drift_checked: drift
-            .and_then(|drift| drift.last_check_timestamp())
-            .and_then(rfc3339),
+        drift_checked: drift.and_then(|drift| drift.last_check_timestamp()).and_then(rfc3339),
         up_to_date: template.map(|deployed| deployed == planned.template),
         resources: Some(alive.count()),
         termination_protection: stack.enable_termination_protection(),
@@ -128,14 +97,8 @@ async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, D
 
 /// The events since the stack's last operation began.
 fn last_operation(events: &[StackEvent]) -> &[StackEvent] {
-    const BEGINNINGS: [&str; 3] = [
-        "CREATE_IN_PROGRESS",
-        "UPDATE_IN_PROGRESS",
-        "DELETE_IN_PROGRESS",
-    ];
-    let begins = |event: &StackEvent| {
-        failure::is_stack(event) && BEGINNINGS.contains(&failure::status(event))
-    };
+    const BEGINNINGS: [&str; 3] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+    let begins = |event: &StackEvent| failure::is_stack(event) && BEGINNINGS.contains(&failure::status(event));
     let start = events.iter().rposition(begins).unwrap_or_default();
     &events[start..]
 }

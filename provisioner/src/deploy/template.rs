@@ -52,28 +52,16 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let is_string = style != ScalarStyle::Plain || tag.is_some() || self.expects_key();
-                let value = if is_string {
-                    Value::String(text.into_owned())
-                } else {
-                    plain(&text)
-                };
+                let value = if is_string { Value::String(text.into_owned()) } else { plain(&text) };
                 self.finish(value, anchor, short_name(tag.as_deref()));
             }
             Event::SequenceStart(anchor, tag) => {
                 let tag = short_name(tag.as_deref());
-                self.open.push(Open {
-                    value: Collection::Sequence(Vec::new()),
-                    anchor,
-                    tag,
-                });
+                self.open.push(Open { value: Collection::Sequence(Vec::new()), anchor, tag });
             }
             Event::MappingStart(anchor, tag) => {
                 let tag = short_name(tag.as_deref());
-                self.open.push(Open {
-                    value: Collection::Mapping(Map::new(), None),
-                    anchor,
-                    tag,
-                });
+                self.open.push(Open { value: Collection::Mapping(Map::new(), None), anchor, tag });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return };
@@ -88,13 +76,7 @@ impl Builder {
     }
 
     fn expects_key(&self) -> bool {
-        matches!(
-            self.open.last(),
-            Some(Open {
-                value: Collection::Mapping(_, None),
-                ..
-            })
-        )
+        matches!(self.open.last(), Some(Open { value: Collection::Mapping(_, None), .. }))
     }
 
     fn finish(&mut self, value: Value, anchor: usize, tag: Option<String>) {
@@ -124,8 +106,7 @@ impl Builder {
 
 /// `!Sub` is `Sub`; tags of YAML itself (`!!str`) are none of CloudFormation's.
 fn short_name(tag: Option<&Tag>) -> Option<String> {
-    tag.filter(|tag| !tag.is_yaml_core_schema())
-        .map(|tag| tag.suffix.trim_start_matches('!').to_owned())
+    tag.filter(|tag| !tag.is_yaml_core_schema()).map(|tag| tag.suffix.trim_start_matches('!').to_owned())
 }
 
 /// `!Ref` and `!Condition` have no prefix; the value of `!GetAtt` is a list in its long form.
@@ -133,14 +114,9 @@ fn long_form(tag: &str, value: Value) -> Value {
     let (key, value) = match (tag, value) {
         ("Ref" | "Condition", value) => (tag.to_owned(), value),
         ("GetAtt", Value::String(path)) => {
-            let parts = path.split_once('.').map_or_else(
-                || vec![path.as_str()],
-                |(name, attribute)| vec![name, attribute],
-            );
-            (
-                "Fn::GetAtt".to_owned(),
-                parts.into_iter().map(Value::from).collect(),
-            )
+            let parts =
+                path.split_once('.').map_or_else(|| vec![path.as_str()], |(name, attribute)| vec![name, attribute]);
+            ("Fn::GetAtt".to_owned(), parts.into_iter().map(Value::from).collect())
         }
         (_, value) => (format!("Fn::{tag}"), value),
     };
@@ -164,9 +140,7 @@ fn plain(text: &str) -> Value {
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Object(entries) if entries.len() == 1 => {
-            reference(entries).unwrap_or_else(|| value.to_string())
-        }
+        Value::Object(entries) if entries.len() == 1 => reference(entries).unwrap_or_else(|| value.to_string()),
         other => other.to_string(),
     }
 }
@@ -191,9 +165,7 @@ mod tests {
 
     #[test]
     fn short_intrinsics_become_long_ones() {
-        let value = parse(
-            "a: !Ref B\nb: !GetAtt Role.Arn\nc: !Sub '${X}-y'\nd: !If [C, 1, !Ref 'AWS::NoValue']\n",
-        );
+        let value = parse("a: !Ref B\nb: !GetAtt Role.Arn\nc: !Sub '${X}-y'\nd: !If [C, 1, !Ref 'AWS::NoValue']\n");
         assert_eq!(
             value,
             json!({"a": {"Ref": "B"}, "b": {"Fn::GetAtt": ["Role", "Arn"]}, "c": {"Fn::Sub": "${X}-y"},
@@ -207,10 +179,7 @@ mod tests {
         assert_eq!(value["x"], json!([1, 2.5, "3", "yes", true, null]));
         assert_eq!(value["y"], value["x"]);
         assert_eq!(value["2012"], json!("2012-10-17"));
-        assert_eq!(
-            parse(r#"{"Resources": {"A": {"Type": "T"}}}"#),
-            json!({"Resources": {"A": {"Type": "T"}}})
-        );
+        assert_eq!(parse(r#"{"Resources": {"A": {"Type": "T"}}}"#), json!({"Resources": {"A": {"Type": "T"}}}));
     }
 
     #[test]
@@ -223,9 +192,6 @@ mod tests {
     fn references_read_as_in_a_substitution() {
         assert_eq!(text(&json!({"Fn::GetAtt": ["Role", "Arn"]})), "${Role.Arn}");
         assert_eq!(text(&json!({"Ref": "AWS::Region"})), "${AWS::Region}");
-        assert_eq!(
-            text(&json!({"Fn::Join": ["", ["a"]]})),
-            r#"{"Fn::Join":["",["a"]]}"#
-        );
+        assert_eq!(text(&json!({"Fn::Join": ["", ["a"]]})), r#"{"Fn::Join":["",["a"]]}"#);
     }
 }

@@ -87,10 +87,7 @@ impl TerminalUi {
     /// `machine`: standard output is read by a program, so what people are shown goes to standard error.
     #[must_use]
     pub fn new(machine: bool) -> Self {
-        Self {
-            machine,
-            progress: Progress::new(),
-        }
+        Self { machine, progress: Progress::new() }
     }
 }
 
@@ -112,8 +109,7 @@ impl Ui for TerminalUi {
             let _ = answer.send(Answer::Nobody);
             return receiver;
         }
-        self.progress
-            .pause(|| anstream::eprint!("{question} [y/N] "));
+        self.progress.pause(|| anstream::eprint!("{question} [y/N] "));
         // Not the runtime's blocking pool: the runtime would wait for this thread at its end, and reading cannot be stopped.
         std::thread::spawn(move || {
             let mut line = String::new();

@@ -193,7 +193,7 @@ fn read<T: DeserializeOwned + schemars::JsonSchema>(
         problems.extend(found);
         return None;
     }
-    let value = serde_json::from_value(node.to_json())
-        .map_err(|error| Problem::error(error.to_string()).at(source, node.span));
+    let value =
+        serde_json::from_value(node.to_json()).map_err(|error| Problem::error(error.to_string()).at(source, node.span));
     Some((problems.take(value)?, node))
 }

@@ -34,7 +34,9 @@ for name in sys.argv[1:]:
 pub enum VenvError {
     /// No interpreter is new enough.
     #[error("no Python {}.{} or newer was found{}", OLDEST.0, OLDEST.1, found_instead(found))]
-    #[diagnostic(help("install one (Debian, Ubuntu: `apt-get install python3 python3-venv`; Amazon Linux, Fedora: `dnf install python3.11`)"))]
+    #[diagnostic(help(
+        "install one (Debian, Ubuntu: `apt-get install python3 python3-venv`; Amazon Linux, Fedora: `dnf install python3.11`)"
+    ))]
     NoPython {
         /// What was found and is too old.
         found: Vec<String>,
@@ -62,7 +64,9 @@ pub enum VenvError {
 
     /// pip could not reach the package index.
     #[error("pip could not download the pinned packages\n{output}")]
-    #[diagnostic(help("check the network; behind a proxy or with a mirror, set HTTPS_PROXY or PIP_INDEX_URL as for any use of pip"))]
+    #[diagnostic(help(
+        "check the network; behind a proxy or with a mirror, set HTTPS_PROXY or PIP_INDEX_URL as for any use of pip"
+    ))]
     Network {
         /// The end of what pip printed.
         output: String,
@@ -196,7 +200,14 @@ impl Venv {
             return Ok(());
         }
         let text = printed(&output);
-        let network = ["NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "ProxyError", "ReadTimeoutError", "(from versions: none)"];
+        let network = [
+            "NewConnectionError",
+            "ConnectTimeoutError",
+            "NameResolutionError",
+            "ProxyError",
+            "ReadTimeoutError",
+            "(from versions: none)",
+        ];
         if network.iter().any(|sign| text.contains(sign)) {
             return Err(VenvError::Network { output: text });
         }

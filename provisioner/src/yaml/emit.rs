@@ -47,7 +47,9 @@ impl Writer {
     pub fn node(&mut self, node: &Node) {
         match &node.value {
             Value::Mapping(entries) if !entries.is_empty() => {
-                entries.iter().for_each(|entry| self.entry(0, &entry.key, &entry.value));
+                for entry in entries {
+                    self.entry(0, &entry.key, &entry.value);
+                }
             }
             _ => self.value(0, node, true),
         }
@@ -93,7 +95,9 @@ impl Writer {
             Value::Mapping(entries) => {
                 self.break_line(bare);
                 let level = if bare { level } else { level + 1 };
-                entries.iter().for_each(|entry| self.entry(level, &entry.key, &entry.value));
+                for entry in entries {
+                    self.entry(level, &entry.key, &entry.value);
+                }
             }
         }
     }
@@ -169,7 +173,10 @@ mod tests {
             Entry::new("Type", "AWS::SNS::Topic"),
             Entry::new("Version", "2012-10-17"),
             Entry::new("Arn", Node::from("arn:${AWS::Partition}:sns").tagged("Sub")),
-            Entry::new("List", vec![Node::map(vec![Entry::new("A", "1"), Entry::new("B", Vec::<Node>::new())]), "x".into()]),
+            Entry::new(
+                "List",
+                vec![Node::map(vec![Entry::new("A", "1"), Entry::new("B", Vec::<Node>::new())]), "x".into()],
+            ),
             Entry::new("Text", "one\n  two\n"),
         ]);
         let mut writer = Writer::default();

@@ -205,9 +205,9 @@ impl Node {
             Value::Float(value) => (*value).into(),
             Value::String(value) => value.as_str().into(),
             Value::Sequence(items) => items.iter().map(Node::to_json).collect::<Vec<_>>().into(),
-            Value::Mapping(entries) => json::Value::Object(
-                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect(),
-            ),
+            Value::Mapping(entries) => {
+                json::Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
+            }
         }
     }
 }
@@ -241,9 +241,7 @@ impl From<&json::Value> for Node {
             },
             json::Value::String(text) => Value::String(text.clone()),
             json::Value::Array(items) => Value::Sequence(items.iter().map(Node::from).collect()),
-            json::Value::Object(map) => {
-                Value::Mapping(map.iter().map(|(key, value)| Entry::new(key, value)).collect())
-            }
+            json::Value::Object(map) => Value::Mapping(map.iter().map(|(key, value)| Entry::new(key, value)).collect()),
         })
     }
 }

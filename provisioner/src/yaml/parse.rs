@@ -52,8 +52,8 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(source: &'a Arc<Source>) -> Self {
         let text = source.text();
-        let offsets = (!text.is_ascii())
-            .then(|| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).collect());
+        let offsets =
+            (!text.is_ascii()).then(|| text.char_indices().map(|(offset, _)| offset).chain([text.len()]).collect());
         Self { source, offsets, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, documents: 0, root: None }
     }
 
@@ -141,9 +141,10 @@ impl<'a> Builder<'a> {
         };
         match &mut frame.open {
             Open::Sequence(items) => items.push(node),
-            Open::Mapping { entries, seen, key } => match key.take() {
-                Some((key, key_span)) => entries.push(Entry { key, key_span, value: node }),
-                None => {
+            Open::Mapping { entries, seen, key } => {
+                if let Some((key, key_span)) = key.take() {
+                    entries.push(Entry { key, key_span, value: node });
+                } else {
                     let span = node.span;
                     let text = match &node.value {
                         Value::String(text) => text.clone(),
@@ -163,7 +164,7 @@ impl<'a> Builder<'a> {
                     }
                     *key = Some((text, span));
                 }
-            },
+            }
         }
         Ok(())
     }

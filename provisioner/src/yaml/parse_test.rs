@@ -28,7 +28,7 @@ fn expands_anchors_within_limits() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let refs = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
+        bomb += &format!("a{level}: &a{level} [{refs}]\n");
     }
     assert!(message(&bomb).contains("more than 400000 values"));
     assert!(message("a: &x [*x]").contains("alias"));

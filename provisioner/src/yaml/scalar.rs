@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn quotes_what_would_change_meaning() {
-        for text in ["", "yes", "No", "2012-10-17", "1", "1:30", "- a", "a: b", "a #b", "{{ X }}", "'", " a", "a ", "~"] {
+        for text in ["", "yes", "No", "2012-10-17", "1", "1:30", "- a", "a: b", "a #b", "{{ X }}", "'", " a", "a ", "~"]
+        {
             assert!(style(text).starts_with(['\'', '"']), "{text:?} became {}", style(text));
         }
         for text in ["AWS::SNS::Topic", "arn:${AWS::Partition}:sns", "Recover i-1", "heal--core", "a'b"] {

@@ -57,10 +57,7 @@ impl IamDelta {
     /// The difference between the statements of the deployed and the planned template.
     #[must_use]
     pub fn between(before: &[Statement], after: &[Statement]) -> Self {
-        let mut old: Vec<&Statement> = before
-            .iter()
-            .filter(|statement| !after.contains(statement))
-            .collect();
+        let mut old: Vec<&Statement> = before.iter().filter(|statement| !after.contains(statement)).collect();
         let mut changes = Vec::new();
         for new in after.iter().filter(|statement| !before.contains(statement)) {
             let (kind, differences) = match take_counterpart(&mut old, new) {
@@ -71,11 +68,7 @@ impl IamDelta {
                     None => continue,
                 },
             };
-            changes.push(IamChange {
-                kind,
-                statement: new.clone(),
-                differences,
-            });
+            changes.push(IamChange { kind, statement: new.clone(), differences });
         }
         changes.extend(old.into_iter().map(|statement| IamChange {
             kind: IamChangeKind::Removed,
@@ -99,11 +92,7 @@ fn take_counterpart<'a>(old: &mut Vec<&'a Statement>, new: &Statement) -> Option
             return 0;
         }
         let shared = |a: &[String], b: &[String]| a.iter().filter(|item| b.contains(item)).count();
-        let same_id = if old.sid.is_some() && old.sid == new.sid {
-            1000
-        } else {
-            0
-        };
+        let same_id = if old.sid.is_some() && old.sid == new.sid { 1000 } else { 0 };
         same_id
             + 2 * shared(&old.actions, &new.actions)
             + shared(&old.resources, &new.resources)
@@ -134,28 +123,18 @@ fn compare(old: &Statement, new: &Statement) -> Option<(IamChangeKind, Vec<Strin
     shrunk.extend(missing(&new.conditions, &old.conditions).map(|item| format!("+ if {item}")));
     grown.extend(missing(&old.inverted, &new.inverted).map(|item| format!("- {item}")));
     grown.extend(missing(&new.inverted, &old.inverted).map(|item| format!("+ {item}")));
-    let reaches_further = if new.effect == "Deny" {
-        !shrunk.is_empty()
-    } else {
-        !grown.is_empty()
-    };
+    let reaches_further = if new.effect == "Deny" { !shrunk.is_empty() } else { !grown.is_empty() };
     let always_said = old.inverted != new.inverted;
     let differences: Vec<String> = grown.into_iter().chain(shrunk).collect();
     if differences.is_empty() {
         return None;
     }
-    let kind = if reaches_further || always_said {
-        IamChangeKind::Widened
-    } else {
-        IamChangeKind::Narrowed
-    };
+    let kind = if reaches_further || always_said { IamChangeKind::Widened } else { IamChangeKind::Narrowed };
     Some((kind, differences))
 }
 
 fn uncovered<'a>(items: &'a [String], by: &'a [String]) -> impl Iterator<Item = &'a String> {
-    items
-        .iter()
-        .filter(move |item| !by.iter().any(|pattern| covers(pattern, item)))
+    items.iter().filter(move |item| !by.iter().any(|pattern| covers(pattern, item)))
 }
 
 fn missing<'a>(items: &'a [String], from: &'a [String]) -> impl Iterator<Item = &'a String> {
@@ -164,10 +143,7 @@ fn missing<'a>(items: &'a [String], from: &'a [String]) -> impl Iterator<Item = 
 
 /// Whether a pattern of IAM (`*` any characters, `?` one) covers an item; the item's own wildcards are characters.
 fn covers(pattern: &str, item: &str) -> bool {
-    let (pattern, item) = (
-        pattern.to_lowercase().into_bytes(),
-        item.to_lowercase().into_bytes(),
-    );
+    let (pattern, item) = (pattern.to_lowercase().into_bytes(), item.to_lowercase().into_bytes());
     let (mut p, mut i) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while i < item.len() {
@@ -191,9 +167,7 @@ fn covers(pattern: &str, item: &str) -> bool {
             },
         }
     }
-    pattern[p.min(pattern.len())..]
-        .iter()
-        .all(|byte| *byte == b'*')
+    pattern[p.min(pattern.len())..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]

@@ -2,10 +2,7 @@ use super::*;
 use crate::deploy::iam::iam_statements;
 
 fn template(statement: &str) -> String {
-    let indented: String = statement
-        .lines()
-        .flat_map(|line| ["                ", line, "\n"])
-        .collect();
+    let indented: String = statement.lines().flat_map(|line| ["                ", line, "\n"]).collect();
     format!(
         "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Statement:\n          \
          - {{Effect: Allow, Action: 'sts:AssumeRole', Principal: {{Service: ssm.amazonaws.com}}}}\n      Policies:\n        \
@@ -19,22 +16,12 @@ Resource: !Sub arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instan
 Condition: {StringEquals: {'aws:ResourceTag/app': checkout}}";
 
 fn delta(before: &str, after: &str) -> IamDelta {
-    IamDelta::between(
-        &iam_statements(&template(before)),
-        &iam_statements(&template(after)),
-    )
+    IamDelta::between(&iam_statements(&template(before)), &iam_statements(&template(after)))
 }
 
 fn only(delta: &IamDelta) -> (IamChangeKind, Vec<&str>) {
     assert_eq!(delta.changes.len(), 1, "{delta:#?}");
-    (
-        delta.changes[0].kind,
-        delta.changes[0]
-            .differences
-            .iter()
-            .map(String::as_str)
-            .collect(),
-    )
+    (delta.changes[0].kind, delta.changes[0].differences.iter().map(String::as_str).collect())
 }
 
 #[test]
@@ -43,20 +30,11 @@ fn statements_are_found_with_their_policy_and_principals() {
     assert_eq!(found.len(), 2);
     assert_eq!(
         (found[0].policy.as_str(), found[0].principals.as_slice()),
-        (
-            "AssumeRolePolicyDocument",
-            &["Service ssm.amazonaws.com".to_owned()][..]
-        )
+        ("AssumeRolePolicyDocument", &["Service ssm.amazonaws.com".to_owned()][..])
     );
     assert_eq!(found[1].policy, "heal");
-    assert_eq!(
-        found[1].conditions,
-        ["StringEquals aws:ResourceTag/app: checkout"]
-    );
-    assert_eq!(
-        found[1].resources,
-        ["arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"]
-    );
+    assert_eq!(found[1].conditions, ["StringEquals aws:ResourceTag/app: checkout"]);
+    assert_eq!(found[1].resources, ["arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"]);
 }
 
 #[test]
@@ -67,60 +45,31 @@ fn the_same_template_has_no_delta() {
 #[test]
 fn a_new_role_is_all_added() {
     let delta = IamDelta::between(&[], &iam_statements(&template(REBOOT)));
-    assert_eq!(
-        delta
-            .changes
-            .iter()
-            .map(|change| change.kind)
-            .collect::<Vec<_>>(),
-        [IamChangeKind::Added; 2]
-    );
+    assert_eq!(delta.changes.iter().map(|change| change.kind).collect::<Vec<_>>(), [IamChangeKind::Added; 2]);
     assert!(delta.permits_more());
 }
 
 #[test]
 fn another_action_widens() {
-    let more = REBOOT.replace(
-        "ec2:RebootInstances",
-        "[ec2:RebootInstances, ec2:TerminateInstances]",
-    );
-    assert_eq!(
-        only(&delta(REBOOT, &more)),
-        (IamChangeKind::Widened, vec!["+ ec2:TerminateInstances"])
-    );
+    let more = REBOOT.replace("ec2:RebootInstances", "[ec2:RebootInstances, ec2:TerminateInstances]");
+    assert_eq!(only(&delta(REBOOT, &more)), (IamChangeKind::Widened, vec!["+ ec2:TerminateInstances"]));
     let back = delta(&more, REBOOT);
-    assert_eq!(
-        only(&back),
-        (IamChangeKind::Narrowed, vec!["- ec2:TerminateInstances"])
-    );
+    assert_eq!(only(&back), (IamChangeKind::Narrowed, vec!["- ec2:TerminateInstances"]));
     assert!(!back.permits_more());
 }
 
 #[test]
 fn an_action_that_a_wildcard_covered_is_no_widening() {
     let wild = REBOOT.replace("ec2:RebootInstances", "'ec2:Reboot*'");
-    assert_eq!(
-        only(&delta(&wild, REBOOT)),
-        (IamChangeKind::Narrowed, vec!["- ec2:Reboot*"])
-    );
-    assert_eq!(
-        only(&delta(REBOOT, &wild)),
-        (IamChangeKind::Widened, vec!["+ ec2:Reboot*"])
-    );
+    assert_eq!(only(&delta(&wild, REBOOT)), (IamChangeKind::Narrowed, vec!["- ec2:Reboot*"]));
+    assert_eq!(only(&delta(REBOOT, &wild)), (IamChangeKind::Widened, vec!["+ ec2:Reboot*"]));
 }
 
 #[test]
 fn a_lost_or_changed_condition_widens() {
-    let without = REBOOT
-        .lines()
-        .filter(|line| !line.starts_with("Condition"))
-        .collect::<Vec<_>>()
-        .join("\n");
+    let without = REBOOT.lines().filter(|line| !line.starts_with("Condition")).collect::<Vec<_>>().join("\n");
     let lost = "- if StringEquals aws:ResourceTag/app: checkout";
-    assert_eq!(
-        only(&delta(REBOOT, &without)),
-        (IamChangeKind::Widened, vec![lost])
-    );
+    assert_eq!(only(&delta(REBOOT, &without)), (IamChangeKind::Widened, vec![lost]));
     assert_eq!(only(&delta(&without, REBOOT)).0, IamChangeKind::Narrowed);
     let other = REBOOT.replace("checkout", "payments");
     assert_eq!(only(&delta(REBOOT, &other)).0, IamChangeKind::Widened);
@@ -130,10 +79,7 @@ fn a_lost_or_changed_condition_widens() {
 fn less_denied_is_more_permitted() {
     let deny = "Effect: Deny\nAction: ['s3:DeleteBucket', 's3:DeleteObject']\nResource: '*'";
     let less = "Effect: Deny\nAction: 's3:DeleteBucket'\nResource: '*'";
-    assert_eq!(
-        only(&delta(deny, less)),
-        (IamChangeKind::Widened, vec!["- s3:DeleteObject"])
-    );
+    assert_eq!(only(&delta(deny, less)), (IamChangeKind::Widened, vec!["- s3:DeleteObject"]));
     assert_eq!(only(&delta(less, deny)).0, IamChangeKind::Narrowed);
     let gone = IamDelta::between(&iam_statements(&template(deny)), &[]);
     assert!(gone.permits_more());
@@ -159,15 +105,8 @@ fn managed_policies_and_lambda_permissions_count() {
     Properties:
       PolicyDocument: {Statement: {Effect: Allow, Principal: '*', Action: 'sns:Publish', Resource: !Ref T}}",
     );
-    let shown: Vec<String> = found
-        .iter()
-        .map(|s| {
-            format!(
-                "{} {:?} {:?} {:?}",
-                s.policy, s.principals, s.actions, s.conditions
-            )
-        })
-        .collect();
+    let shown: Vec<String> =
+        found.iter().map(|s| format!("{} {:?} {:?} {:?}", s.policy, s.principals, s.actions, s.conditions)).collect();
     assert_eq!(
         shown,
         [

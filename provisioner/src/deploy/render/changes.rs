@@ -36,11 +36,7 @@ fn stack(text: &mut String, plan: &StackPlan) {
         resource(text, change);
     }
     if plan.enable_protection {
-        line(
-            text,
-            1,
-            &style::green("+ termination protection is switched on"),
-        );
+        line(text, 1, &style::green("+ termination protection is switched on"));
     }
     statements(text, &plan.iam);
     if plan.has_changes() {
@@ -56,26 +52,16 @@ fn resource(text: &mut String, change: &Change) {
         ChangeKind::Dynamic => (style::yellow("?"), "known only while executing"),
         ChangeKind::Replace => (style::red("-/+"), "replaced"),
         ChangeKind::MayReplace => (style::red("-/+"), "may be replaced"),
-        ChangeKind::Remove if change.policy.as_deref() == Some("Retain") => {
-            (style::yellow("-"), "")
-        }
+        ChangeKind::Remove if change.policy.as_deref() == Some("Retain") => (style::yellow("-"), ""),
         ChangeKind::Remove => (style::red("-"), ""),
     };
     let mut shown = format!("{mark} {} {}", change.resource_type, change.logical_id);
-    if let Some(id) = change
-        .physical_id
-        .as_ref()
-        .filter(|id| **id != change.logical_id)
-    {
+    if let Some(id) = change.physical_id.as_ref().filter(|id| **id != change.logical_id) {
         shown.push_str(&style::dim(format!(" {id}")));
     }
     if !extra.is_empty() {
         let extra = format!(" ({extra})");
-        shown.push_str(&if change.kind.is_destructive() {
-            style::red(extra)
-        } else {
-            extra
-        });
+        shown.push_str(&if change.kind.is_destructive() { style::red(extra) } else { extra });
     }
     match (change.policy.as_deref(), change.kind) {
         (Some("Retain"), ChangeKind::Remove) => {
@@ -123,16 +109,7 @@ fn statements(text: &mut String, delta: &IamDelta) {
         } else {
             style::green
         };
-        line(
-            text,
-            2,
-            &format!(
-                "{}{} {}",
-                paint(mark.to_owned()),
-                paint(word.to_owned()),
-                title(change)
-            ),
-        );
+        line(text, 2, &format!("{}{} {}", paint(mark.to_owned()), paint(word.to_owned()), title(change)));
         if change.differences.is_empty() {
             for shown in body(&change.statement) {
                 line(text, 4, &shown);
@@ -146,28 +123,14 @@ fn statements(text: &mut String, delta: &IamDelta) {
 
 fn title(change: &IamChange) -> String {
     let statement = &change.statement;
-    let sid = statement
-        .sid
-        .as_deref()
-        .map(|sid| format!(" {sid}"))
-        .unwrap_or_default();
-    format!(
-        "{} {}{sid}: {}",
-        statement.resource,
-        style::dim(&statement.policy),
-        statement.effect
-    )
+    let sid = statement.sid.as_deref().map(|sid| format!(" {sid}")).unwrap_or_default();
+    format!("{} {}{sid}: {}", statement.resource, style::dim(&statement.policy), statement.effect)
 }
 
 fn body(statement: &Statement) -> Vec<String> {
     let mut lines = vec![statement.actions.join(", ")];
     lines.extend(statement.resources.iter().map(|item| format!("on {item}")));
-    lines.extend(
-        statement
-            .principals
-            .iter()
-            .map(|item| format!("for {item}")),
-    );
+    lines.extend(statement.principals.iter().map(|item| format!("for {item}")));
     lines.extend(statement.conditions.iter().map(|item| format!("if {item}")));
     lines.extend(statement.inverted.iter().cloned());
     lines.retain(|line| !line.is_empty());
@@ -176,49 +139,19 @@ fn body(statement: &Statement) -> Vec<String> {
 
 fn summary(text: &mut String, report: &DiffReport) {
     let changes = || report.stacks.iter().flat_map(|plan| &plan.changes);
-    let kept = |change: &Change| {
-        change.kind == ChangeKind::Remove && change.policy.as_deref() == Some("Retain")
-    };
-    let count = |kinds: &[ChangeKind]| {
-        changes()
-            .filter(|change| kinds.contains(&change.kind) && !kept(change))
-            .count()
-    };
+    let kept = |change: &Change| change.kind == ChangeKind::Remove && change.policy.as_deref() == Some("Retain");
+    let count = |kinds: &[ChangeKind]| changes().filter(|change| kinds.contains(&change.kind) && !kept(change)).count();
     let leaving = changes().filter(|change| kept(change)).count();
-    let unchanged = report
-        .stacks
-        .iter()
-        .filter(|plan| !plan.has_changes())
-        .count();
+    let unchanged = report.stacks.iter().filter(|plan| !plan.has_changes()).count();
     if unchanged == report.stacks.len() {
-        line(
-            text,
-            0,
-            &format!(
-                "{} in {}: nothing to change.",
-                style::count(unchanged, "stack"),
-                report.region
-            ),
-        );
+        line(text, 0, &format!("{} in {}: nothing to change.", style::count(unchanged, "stack"), report.region));
         return;
     }
     let mut parts = Vec::new();
     for (number, word, paint) in [
-        (
-            count(&[ChangeKind::Add, ChangeKind::Import]),
-            "to add",
-            style::green as fn(String) -> String,
-        ),
-        (
-            count(&[ChangeKind::Modify, ChangeKind::Dynamic]),
-            "to change",
-            style::yellow,
-        ),
-        (
-            count(&[ChangeKind::Replace, ChangeKind::MayReplace]),
-            "to replace",
-            style::red,
-        ),
+        (count(&[ChangeKind::Add, ChangeKind::Import]), "to add", style::green as fn(String) -> String),
+        (count(&[ChangeKind::Modify, ChangeKind::Dynamic]), "to change", style::yellow),
+        (count(&[ChangeKind::Replace, ChangeKind::MayReplace]), "to replace", style::red),
         (leaving, "to leave the stack", style::yellow),
         (count(&[ChangeKind::Remove]), "to delete", style::red),
     ] {
@@ -229,24 +162,12 @@ fn summary(text: &mut String, report: &DiffReport) {
     if parts.is_empty() {
         parts.push("no resource changes".to_owned());
     }
-    if report
-        .stacks
-        .iter()
-        .any(|plan| plan.action != StackAction::Create && plan.iam.permits_more())
-    {
+    if report.stacks.iter().any(|plan| plan.action != StackAction::Create && plan.iam.permits_more()) {
         parts.push(style::red("permissions widened"));
     }
     let stacks = style::count(report.stacks.len() - unchanged, "stack");
-    let rest = if unchanged > 0 {
-        format!("; {unchanged} unchanged")
-    } else {
-        String::new()
-    };
-    line(
-        text,
-        0,
-        &format!("{stacks} in {}: {}{rest}.", report.region, parts.join(", ")),
-    );
+    let rest = if unchanged > 0 { format!("; {unchanged} unchanged") } else { String::new() };
+    line(text, 0, &format!("{stacks} in {}: {}{rest}.", report.region, parts.join(", ")));
 }
 
 /// Writing to a String cannot fail.

@@ -2,12 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::deploy::iam::{IamDelta, iam_statements};
-use crate::deploy::plan::{
-    Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan,
-};
-use crate::deploy::report::{
-    DeployReport, Failure, Outcome, OutputValue, StackOutcome, StackResult,
-};
+use crate::deploy::plan::{Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan};
+use crate::deploy::report::{DeployReport, Failure, Outcome, OutputValue, StackOutcome, StackResult};
 use crate::deploy::status::{StackStatus, StatusReport};
 
 fn plain(text: &str) -> String {
@@ -15,8 +11,7 @@ fn plain(text: &str) -> String {
 }
 
 fn change(kind: ChangeKind, logical_id: &str) -> Change {
-    let physical_id =
-        (kind != ChangeKind::Add).then(|| format!("heal-{}", logical_id.to_lowercase()));
+    let physical_id = (kind != ChangeKind::Add).then(|| format!("heal-{}", logical_id.to_lowercase()));
     Change {
         kind,
         logical_id: logical_id.to_owned(),
@@ -29,13 +24,7 @@ fn change(kind: ChangeKind, logical_id: &str) -> Change {
 
 fn property(path: &str, before: &str, after: &str, recreation: Recreation) -> PropertyChange {
     let (before, after) = (Some(before.to_owned()), Some(after.to_owned()));
-    PropertyChange {
-        path: path.to_owned(),
-        before,
-        after,
-        recreation,
-        because_of: None,
-    }
+    PropertyChange { path: path.to_owned(), before, after, recreation, because_of: None }
 }
 
 fn plan(stack: &str, action: StackAction) -> StackPlan {
@@ -60,24 +49,13 @@ fn role(action: &str) -> String {
 fn report() -> DiffReport {
     let mut update = plan("heal--core", StackAction::Update);
     let mut modified = change(ChangeKind::Modify, "Display");
-    modified.properties.push(property(
-        "DisplayName",
-        "Healing",
-        "Healed",
-        Recreation::Never,
-    ));
+    modified.properties.push(property("DisplayName", "Healing", "Healed", Recreation::Never));
     let mut long = change(ChangeKind::Modify, "Guard");
-    let before = r#"{"StartAt":"Lease","States":{"Lease":{"Type":"Task","TimeoutSeconds":30},"End":{"Type":"Succeed"}}}"#;
-    long.properties.push(property(
-        "Definition",
-        before,
-        &before.replace("30", "60"),
-        Recreation::Never,
-    ));
+    let before =
+        r#"{"StartAt":"Lease","States":{"Lease":{"Type":"Task","TimeoutSeconds":30},"End":{"Type":"Succeed"}}}"#;
+    long.properties.push(property("Definition", before, &before.replace("30", "60"), Recreation::Never));
     let mut replaced = change(ChangeKind::Replace, "Renamed");
-    replaced
-        .properties
-        .push(property("TopicName", "a", "b", Recreation::Always));
+    replaced.properties.push(property("TopicName", "a", "b", Recreation::Always));
     let mut kept = change(ChangeKind::Remove, "Kept");
     kept.policy = Some("Retain".to_owned());
     update.changes = vec![
@@ -110,10 +88,8 @@ fn a_diff_shows_what_can_be_lost_last_and_what_is_permitted() {
 
 #[test]
 fn nothing_to_change_is_one_line_a_stack_and_a_sentence() {
-    let report = DiffReport {
-        region: "eu-west-1".to_owned(),
-        stacks: vec![plan("heal--same", StackAction::Unchanged)],
-    };
+    let report =
+        DiffReport { region: "eu-west-1".to_owned(), stacks: vec![plan("heal--same", StackAction::Unchanged)] };
     insta::assert_snapshot!(plain(&diff(&report)));
 }
 
@@ -138,11 +114,7 @@ fn a_failed_deployment_begins_with_the_cause() {
         status: Some("CREATE_FAILED".to_owned()),
         reason: reason.to_owned(),
     };
-    let output = OutputValue {
-        key: "Topic".to_owned(),
-        value: "arn:topic".to_owned(),
-        description: None,
-    };
+    let output = OutputValue { key: "Topic".to_owned(), value: "arn:topic".to_owned(), description: None };
     let stacks = vec![
         StackResult {
             resources: 3,
@@ -153,10 +125,7 @@ fn a_failed_deployment_begins_with_the_cause() {
         StackResult {
             status: Some("ROLLBACK_COMPLETE".to_owned()),
             seconds: 12.34,
-            failures: vec![
-                failure("Topic", "Invalid topic name"),
-                failure("Other", "Already exists"),
-            ],
+            failures: vec![failure("Topic", "Invalid topic name"), failure("Other", "Already exists")],
             ..StackResult::new("heal--app", StackOutcome::Failed)
         },
         StackResult {
@@ -164,11 +133,7 @@ fn a_failed_deployment_begins_with_the_cause() {
             ..StackResult::new("heal--top", StackOutcome::Skipped)
         },
     ];
-    let report = DeployReport {
-        outcome: Outcome::Failed,
-        region: "eu-west-1".to_owned(),
-        stacks,
-    };
+    let report = DeployReport { outcome: Outcome::Failed, region: "eu-west-1".to_owned(), stacks };
     insta::assert_snapshot!(plain(&deploy(&report)));
 }
 
@@ -178,11 +143,7 @@ fn detaching_says_how_to_go_on() {
         StackResult::new("heal--core", StackOutcome::Detached),
         StackResult::new("heal--app", StackOutcome::NotStarted),
     ];
-    let report = DeployReport {
-        outcome: Outcome::Detached,
-        region: "eu-west-1".to_owned(),
-        stacks,
-    };
+    let report = DeployReport { outcome: Outcome::Detached, region: "eu-west-1".to_owned(), stacks };
     insta::assert_snapshot!(plain(&deploy(&report)));
 }
 
@@ -199,14 +160,8 @@ fn the_status_is_in_columns_whatever_its_colour() {
         failures: vec![Failure::of_stack(&"Template validation failed")],
         ..StackStatus::default()
     };
-    let app = StackStatus {
-        stack: "heal--application".to_owned(),
-        ..StackStatus::default()
-    };
-    let report = StatusReport {
-        region: "eu-west-1".to_owned(),
-        stacks: vec![core, app],
-    };
+    let app = StackStatus { stack: "heal--application".to_owned(), ..StackStatus::default() };
+    let report = StatusReport { region: "eu-west-1".to_owned(), stacks: vec![core, app] };
     insta::assert_snapshot!(plain(&status(&report)));
 }
 

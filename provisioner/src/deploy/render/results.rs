@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use super::style;
 use crate::deploy::destroy::Removal;
-use crate::deploy::report::{
-    DeployReport, DestroyReport, Failure, Outcome, ResourceRef, StackOutcome, StackResult,
-};
+use crate::deploy::report::{DeployReport, DestroyReport, Failure, Outcome, ResourceRef, StackOutcome, StackResult};
 
 /// A deployment.
 #[must_use]
@@ -20,13 +18,7 @@ pub fn deploy(report: &DeployReport) -> String {
             line(&mut text, 1, &format!("{} = {}", output.key, output.value));
         }
     }
-    end(
-        &mut text,
-        report.outcome,
-        &report.stacks,
-        &report.region,
-        "deploy",
-    );
+    end(&mut text, report.outcome, &report.stacks, &report.region, "deploy");
     text
 }
 
@@ -42,13 +34,7 @@ pub fn destroy(report: &DestroyReport) -> String {
         line(&mut text, 0, "Not deleted, as their deletion policy says:");
         resources(&mut text, &report.retained, style::yellow);
     }
-    end(
-        &mut text,
-        report.outcome,
-        &report.stacks,
-        &report.region,
-        "destroy",
-    );
+    end(&mut text, report.outcome, &report.stacks, &report.region, "destroy");
     text
 }
 
@@ -56,27 +42,11 @@ pub fn destroy(report: &DestroyReport) -> String {
 pub(in crate::deploy) fn removals(region: &str, removals: &[Removal]) -> String {
     let mut text = String::new();
     if removals.is_empty() {
-        line(
-            &mut text,
-            0,
-            &format!("No such stack is deployed in {region}."),
-        );
+        line(&mut text, 0, &format!("No such stack is deployed in {region}."));
     }
     for removal in removals {
-        let protected = if removal.protected {
-            style::yellow("  termination protection is on")
-        } else {
-            String::new()
-        };
-        line(
-            &mut text,
-            0,
-            &format!(
-                "{} {}{protected}",
-                style::red("-"),
-                style::bold(&removal.stack)
-            ),
-        );
+        let protected = if removal.protected { style::yellow("  termination protection is on") } else { String::new() };
+        line(&mut text, 0, &format!("{} {}{protected}", style::red("-"), style::bold(&removal.stack)));
         resources(&mut text, &removal.deleted, style::red);
         if !removal.retained.is_empty() {
             line(&mut text, 1, "stay, outside the stack:");
@@ -88,23 +58,12 @@ pub(in crate::deploy) fn removals(region: &str, removals: &[Removal]) -> String 
 
 /// The cause of every failed stack, before anything else.
 fn causes(text: &mut String, stacks: &[StackResult]) {
-    for result in stacks
-        .iter()
-        .filter(|result| matches!(result.outcome, StackOutcome::Failed | StackOutcome::Lost))
-    {
+    for result in stacks.iter().filter(|result| matches!(result.outcome, StackOutcome::Failed | StackOutcome::Lost)) {
         let Some((first, others)) = result.failures.split_first() else {
             continue;
         };
-        let what = if result.outcome == StackOutcome::Lost {
-            "cannot be followed any more"
-        } else {
-            "failed"
-        };
-        line(
-            text,
-            0,
-            &format!("{} {what}: {}", style::red(&result.stack), said(first)),
-        );
+        let what = if result.outcome == StackOutcome::Lost { "cannot be followed any more" } else { "failed" };
+        line(text, 0, &format!("{} {what}: {}", style::red(&result.stack), said(first)));
         for other in others {
             line(text, 1, &format!("then {}", said(other)));
         }
@@ -133,47 +92,20 @@ fn stack(text: &mut String, result: &StackResult) {
         StackOutcome::Unchanged => (style::dim("="), "unchanged".to_owned()),
         StackOutcome::Missing => (style::dim("="), "not deployed".to_owned()),
         StackOutcome::Failed if status.is_empty() => (style::red("✗"), "failed".to_owned()),
-        StackOutcome::Failed => (
-            style::red("✗"),
-            format!("failed: now {status}, after {took}"),
-        ),
-        StackOutcome::Skipped => (
-            style::yellow("-"),
-            format!("skipped: it waits for {waited}"),
-        ),
+        StackOutcome::Failed => (style::red("✗"), format!("failed: now {status}, after {took}")),
+        StackOutcome::Skipped => (style::yellow("-"), format!("skipped: it waits for {waited}")),
         StackOutcome::Detached => (style::yellow("…"), "CloudFormation goes on".to_owned()),
-        StackOutcome::Lost => (
-            style::red("?"),
-            "CloudFormation goes on; how it ends is not known".to_owned(),
-        ),
+        StackOutcome::Lost => (style::red("?"), "CloudFormation goes on; how it ends is not known".to_owned()),
         StackOutcome::NotStarted => (style::yellow("-"), "not started".to_owned()),
     };
-    line(
-        text,
-        0,
-        &format!("{mark} {}  {what}", style::bold(&result.stack)),
-    );
+    line(text, 0, &format!("{mark} {}  {what}", style::bold(&result.stack)));
 }
 
 fn resources(text: &mut String, resources: &[ResourceRef], paint: fn(String) -> String) {
     for resource in resources {
-        let id = resource
-            .physical_id
-            .as_ref()
-            .filter(|id| **id != resource.logical_id);
-        let id = id
-            .map(|id| style::dim(format!(" {id}")))
-            .unwrap_or_default();
-        line(
-            text,
-            2,
-            &format!(
-                "{} {} {}{id}",
-                paint("-".to_owned()),
-                resource.resource_type,
-                resource.logical_id
-            ),
-        );
+        let id = resource.physical_id.as_ref().filter(|id| **id != resource.logical_id);
+        let id = id.map(|id| style::dim(format!(" {id}"))).unwrap_or_default();
+        line(text, 2, &format!("{} {} {}{id}", paint("-".to_owned()), resource.resource_type, resource.logical_id));
     }
 }
 
@@ -185,29 +117,19 @@ fn end(text: &mut String, outcome: Outcome, stacks: &[StackResult], region: &str
         Outcome::Detached => {
             line(text, 0, "Detached: CloudFormation goes on by itself.");
             line(text, 1, "healstack status              how far it is");
-            line(
-                text,
-                1,
-                &format!("healstack {command:<20}when it has ended: does what was not started"),
-            );
+            line(text, 1, &format!("healstack {command:<20}when it has ended: does what was not started"));
         }
         Outcome::Failed => {
-            let with_status = |result: &&StackResult| {
-                result.outcome == StackOutcome::Failed && result.status.is_some()
-            };
+            let with_status = |result: &&StackResult| result.outcome == StackOutcome::Failed && result.status.is_some();
             for result in stacks.iter().filter(with_status) {
-                let events = format!(
-                    "aws cloudformation describe-stack-events --region {region} --stack-name {}",
-                    result.stack
-                );
+                let events =
+                    format!("aws cloudformation describe-stack-events --region {region} --stack-name {}", result.stack);
                 line(text, 0, &format!("All events: {events}"));
             }
             line(
                 text,
                 0,
-                &format!(
-                    "Run `healstack {command}` again when the cause is removed; what succeeded stays as it is."
-                ),
+                &format!("Run `healstack {command}` again when the cause is removed; what succeeded stays as it is."),
             );
         }
     }

@@ -6,15 +6,7 @@ use super::results::said;
 use super::style;
 use crate::deploy::status::{StackStatus, StatusReport};
 
-const HEADER: [&str; 7] = [
-    "stack",
-    "status",
-    "template",
-    "resources",
-    "drift",
-    "protection",
-    "updated",
-];
+const HEADER: [&str; 7] = ["stack", "status", "template", "resources", "drift", "protection", "updated"];
 
 /// The column of the status, which is coloured.
 const STATUS: usize = 1;
@@ -56,41 +48,17 @@ pub fn status(report: &StatusReport) -> String {
 fn row(stack: &StackStatus) -> [String; HEADER.len()] {
     let name = stack.stack.clone();
     let Some(status) = &stack.status else {
-        let [template, resources, drift, protection, updated] =
-            std::array::from_fn(|_| String::new());
-        return [
-            name,
-            "not deployed".to_owned(),
-            template,
-            resources,
-            drift,
-            protection,
-            updated,
-        ];
+        let [template, resources, drift, protection, updated] = std::array::from_fn(|_| String::new());
+        return [name, "not deployed".to_owned(), template, resources, drift, protection, updated];
     };
     let template = match stack.up_to_date {
         Some(true) => "as here",
         Some(false) => "differs",
         None => "-",
     };
-    let protection = if stack.termination_protection == Some(true) {
-        "on"
-    } else {
-        "off"
-    };
-    let resources = stack
-        .resources
-        .map(|number| number.to_string())
-        .unwrap_or_default();
+    let protection = if stack.termination_protection == Some(true) { "on" } else { "off" };
+    let resources = stack.resources.map(|number| number.to_string()).unwrap_or_default();
     let drift = stack.drift.clone().unwrap_or_else(|| "-".to_owned());
     let updated = stack.last_updated.clone().unwrap_or_default();
-    [
-        name,
-        status.clone(),
-        template.to_owned(),
-        resources,
-        drift,
-        protection.to_owned(),
-        updated,
-    ]
+    [name, status.clone(), template.to_owned(), resources, drift, protection.to_owned(), updated]
 }

@@ -59,9 +59,5 @@ pub(crate) fn seconds(time: Duration) -> String {
 
 /// `1 resource`, `2 resources`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

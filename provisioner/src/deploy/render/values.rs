@@ -27,10 +27,7 @@ pub(super) fn property(change: &PropertyChange) -> Vec<String> {
         }
         (before, after) => {
             lines.push(format!("{}:", change.path));
-            lines.extend(differing(
-                &lay_out(before.as_deref()),
-                &lay_out(after.as_deref()),
-            ));
+            lines.extend(differing(&lay_out(before.as_deref()), &lay_out(after.as_deref())));
         }
     }
     if let (Some(cause), Some(first)) = (&change.because_of, lines.first_mut()) {
@@ -54,9 +51,7 @@ fn lay_out(value: Option<&str>) -> String {
     };
     let parsed: Option<Value> = serde_json::from_str(value).ok();
     let pretty = parsed.filter(|parsed| parsed.is_object() || parsed.is_array());
-    pretty
-        .and_then(|parsed| serde_json::to_string_pretty(&parsed).ok())
-        .unwrap_or_else(|| value.to_owned())
+    pretty.and_then(|parsed| serde_json::to_string_pretty(&parsed).ok()).unwrap_or_else(|| value.to_owned())
 }
 
 fn differing(before: &str, after: &str) -> Vec<String> {

@@ -28,10 +28,7 @@ impl fmt::Debug for Progress {
 impl Progress {
     /// On standard error.
     pub(super) fn new() -> Self {
-        Self {
-            bars: MultiProgress::new(),
-            stacks: Mutex::default(),
-        }
+        Self { bars: MultiProgress::new(), stacks: Mutex::default() }
     }
 
     /// Takes the moving lines away while `print` prints.
@@ -50,23 +47,14 @@ impl Progress {
         match *step {
             Step::Started { stack, total } => {
                 let bar = ProgressBar::new(total as u64).with_prefix(stack.to_owned());
-                let style = ProgressStyle::with_template(
-                    "{spinner} {prefix:.bold} {pos}/{len} {elapsed} {wide_msg:.dim}",
-                );
+                let style =
+                    ProgressStyle::with_template("{spinner} {prefix:.bold} {pos}/{len} {elapsed} {wide_msg:.dim}");
                 // A template that does not parse would be a defect; the default style is still progress.
-                let bar = self
-                    .bars
-                    .add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+                let bar = self.bars.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
                 bar.enable_steady_tick(TICK);
                 self.stacks().insert(stack.to_owned(), bar);
             }
-            Step::Resource {
-                stack,
-                logical_id,
-                status,
-                done,
-                ..
-            } => {
+            Step::Resource { stack, logical_id, status, done, .. } => {
                 if let Some(bar) = self.stacks().get(stack) {
                     bar.set_length(bar.length().unwrap_or_default().max(done as u64));
                     bar.set_position(done as u64);
@@ -94,34 +82,15 @@ fn line(step: &Step<'_>) -> Option<String> {
         Step::Note(text) => Some(text.to_owned()),
         // A stack that ends without a status goes on by itself, which the report says.
         Step::Started { .. } | Step::Ended { status: "", .. } => None,
-        Step::Resource {
-            stack,
-            logical_id,
-            resource_type,
-            status,
-            reason,
-            took,
-            ..
-        } => {
+        Step::Resource { stack, logical_id, resource_type, status, reason, took, .. } => {
             let took = took?;
             let failed = status.ends_with("FAILED");
             let status = style::status(status);
             let seconds = style::seconds(took);
-            let reason = if failed && !reason.is_empty() {
-                format!("  {reason}")
-            } else {
-                String::new()
-            };
-            Some(format!(
-                "{stack}  {resource_type} {logical_id} {status} {seconds}{reason}"
-            ))
+            let reason = if failed && !reason.is_empty() { format!("  {reason}") } else { String::new() };
+            Some(format!("{stack}  {resource_type} {logical_id} {status} {seconds}{reason}"))
         }
-        Step::Ended {
-            stack,
-            status,
-            took,
-            ..
-        } => {
+        Step::Ended { stack, status, took, .. } => {
             let (status, seconds) = (style::status(status), style::seconds(took));
             Some(format!("{}  {status} {seconds}", style::bold(stack)))
         }

@@ -1,0 +1,66 @@
+//! Why a command could not run. A check or test that fails is a result, see [`crate::steps`].
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use healstack::local::venv::VenvError;
+
+/// An error of a developer command.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub(crate) enum XtaskError {
+    /// A program could not be run at all.
+    #[error("cannot run {}", program.display())]
+    #[diagnostic(help("is it installed, and on PATH?"))]
+    Run {
+        /// The program.
+        program: PathBuf,
+        /// What the operating system answered.
+        source: std::io::Error,
+    },
+
+    /// A program ran and failed; it has printed why.
+    #[error("{program} failed ({status})")]
+    Failed {
+        /// The program and its first arguments.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: std::io::Error,
+    },
+
+    /// There is no folder for tools.
+    #[error("neither XDG_CACHE_HOME nor HOME is set")]
+    #[diagnostic(help("set one: tools such as cargo-deny are installed below it"))]
+    NoCache,
+
+    /// There is nothing to check.
+    #[error("no template.yaml below {}", folder.display())]
+    #[diagnostic(help("write it with `cargo xtask synth`"))]
+    NothingGenerated {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// A virtual environment could not be made.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Venv(#[from] VenvError),
+}
+
+impl XtaskError {
+    /// For `map_err` on an operation with a file.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,38 @@
+//! Hands a verb over to `healstack`.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+
+use crate::error::XtaskError;
+use crate::workspace::Workspace;
+
+/// What `healstack` is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Features {
+    /// Without anything that talks to AWS.
+    Compile,
+    /// With the AWS SDK: the default features.
+    Deploy,
+}
+
+/// Becomes `cargo run -p healstack -- <verb> <arguments>`, which becomes `healstack`: no process stays in between, so
+/// exit codes, signals and the terminal are exactly its own. Only returns when that fails.
+pub(crate) fn exec(workspace: &Workspace, verb: &str, features: Features, arguments: &[OsString]) -> XtaskError {
+    let mut command = workspace.cargo();
+    command.arg("run").args(["--package", "healstack", "--bin", "healstack"]);
+    // Relative paths among the arguments are the user's.
+    if let Ok(here) = std::env::current_dir() {
+        command.arg("--manifest-path").arg(workspace.root.join("Cargo.toml")).current_dir(here);
+    }
+    if features == Features::Compile {
+        command.arg("--no-default-features");
+    }
+    // A first build takes minutes and should show that it moves.
+    if workspace.target.join("debug").join("healstack").exists() {
+        command.arg("--quiet");
+    }
+    command.arg("--").arg(verb).args(arguments);
+    let source = command.exec();
+    XtaskError::Run { program: PathBuf::from(command.get_program()), source }
+}

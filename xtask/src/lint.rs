@@ -1,0 +1,58 @@
+//! `cargo xtask lint`: everything that is checked without running tests, cheapest first.
+
+use std::process::{Command, ExitCode};
+
+use crate::error::XtaskError;
+use crate::python::{Environment, iam_table_command};
+use crate::steps::{Steps, succeed};
+use crate::workspace::Workspace;
+use crate::{counts, deny};
+
+/// Runs all checks; fails when one does.
+pub(crate) fn run(workspace: &Workspace) -> ExitCode {
+    let mut steps = Steps::default();
+    add_to(&mut steps, workspace);
+    steps.finish()
+}
+
+/// Runs all checks as steps of a longer run.
+pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
+    let cargo = |arguments: &[&str]| {
+        let mut command = workspace.cargo();
+        command.args(arguments);
+        command
+    };
+    steps.run("format", || succeed(&mut cargo(&["fmt", "--all", "--check"])));
+    steps.run("cfn-lint over generated/", || cfn_lint(workspace));
+    steps.run("runbooks and IAM policies in generated/", || {
+        succeed(Environment::Lint.script(workspace, &["check_runbooks.py"])?.arg(workspace.root.join("generated")))
+    });
+    steps.run_counted("tests of those checks", || {
+        counts::count(&mut Environment::Lint.script(workspace, &["check_runbooks.py", "--self-test"])?)
+    });
+    steps.run("table of IAM writes", || succeed(iam_table_command(workspace)?.arg("--check")));
+    steps.run("generated/ is what the rules compile to", || {
+        let healstack = ["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features"];
+        succeed(cargo(&healstack).args(["--", "synth", "--check"]))
+    });
+    let deny_warnings = ["--", "--deny", "warnings"];
+    steps.run("clippy without the AWS SDK", || {
+        let arguments = ["clippy", "--quiet", "--package", "healstack", "--no-default-features", "--all-targets"];
+        succeed(cargo(&arguments).args(deny_warnings))
+    });
+    steps.run("clippy", || succeed(cargo(&["clippy", "--quiet", "--workspace", "--all-targets"]).args(deny_warnings)));
+    steps.run("documentation", || {
+        let mut command = cargo(&["doc", "--quiet", "--no-deps", "--workspace", "--document-private-items"]);
+        succeed(command.env("RUSTDOCFLAGS", "--deny warnings"))
+    });
+    steps.run("licences and origins of dependencies", || deny::check(workspace));
+}
+
+/// Everything that cfn-lint has to say, informational rules included; no configuration file of the user counts.
+fn cfn_lint(workspace: &Workspace) -> Result<(), XtaskError> {
+    let program = Environment::Lint.ensure(workspace)?.program("cfn-lint");
+    let mut command = Command::new(program);
+    command.current_dir(&workspace.root).args(["--config-file", "/dev/null", "--format", "pretty"]);
+    command.args(["--include-checks", "I", "--non-zero-exit-code", "informational", "--"]);
+    succeed(command.args(workspace.templates()?))
+}

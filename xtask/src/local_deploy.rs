@@ -1,0 +1,89 @@
+//! The slow part of the tests: this repository's own rules, deployed to a local AWS of their own and taken down again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::XtaskError;
+use crate::steps::{Steps, succeed};
+use crate::workspace::Workspace;
+
+/// What makes a project; each is copied if it is there.
+const PROJECT: [&str; 4] = ["healstack.yaml", "rules", "templates", "generated"];
+
+/// Deploys, deploys again without a change, verifies and destroys, as a user would. The server is stopped in any case.
+pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
+    // Kept between runs for its virtual environment; its server has a port of its own, so that one in use is left alone.
+    let project = workspace.target.join("xtask").join("local-deploy");
+    let healstack = |arguments: &[&str]| {
+        let mut command = Command::new(workspace.target.join("debug").join("healstack"));
+        command.arg("--directory").arg(&project).args(arguments);
+        command
+    };
+    let mut ready = false;
+    steps.run("healstack with the AWS SDK", || {
+        succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack"]))?;
+        copy_project(&workspace.root, &project)?;
+        // One that an interrupted run has left, with whatever is deployed to it.
+        succeed(&mut healstack(&["local", "stop"]))?;
+        ready = true;
+        Ok(())
+    });
+    if !ready {
+        return;
+    }
+    steps.run("deploy to a new local AWS", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
+    steps.run("deploy again, without a change", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
+    steps.run("every resource read back", || succeed(&mut healstack(&["local", "verify"])));
+    steps.run("destroy", || succeed(&mut healstack(&["destroy", "--local", "--yes"])));
+    steps.run("stop the local AWS", || succeed(&mut healstack(&["local", "stop"])));
+}
+
+/// A copy of the project without what it has generated or built elsewhere. Files that are gone here are gone there.
+fn copy_project(from: &Path, to: &Path) -> Result<(), XtaskError> {
+    fs::create_dir_all(to).map_err(XtaskError::io("create", to))?;
+    for name in PROJECT {
+        let (source, copy) = (from.join(name), to.join(name));
+        if copy.is_dir() {
+            fs::remove_dir_all(&copy).map_err(XtaskError::io("remove", &copy))?;
+        }
+        copy_tree(&source, copy)?;
+    }
+    Ok(())
+}
+
+fn copy_tree(from: &Path, to: PathBuf) -> Result<(), XtaskError> {
+    if from.is_dir() {
+        fs::create_dir_all(&to).map_err(XtaskError::io("create", &to))?;
+        for entry in from.read_dir().map_err(XtaskError::io("read", from))? {
+            let entry = entry.map_err(XtaskError::io("read", from))?;
+            copy_tree(&entry.path(), to.join(entry.file_name()))?;
+        }
+    } else if from.exists() {
+        fs::copy(from, &to).map_err(XtaskError::io("write", to))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_follows_the_original() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir_all(from.join("rules/a")).unwrap();
+        fs::write(from.join("healstack.yaml"), "1").unwrap();
+        fs::write(from.join("rules/a/b.yaml"), "2").unwrap();
+        fs::create_dir_all(from.join("target")).unwrap();
+        copy_project(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("rules/a/b.yaml")).unwrap(), "2");
+        assert!(!to.join("target").exists());
+        fs::create_dir_all(to.join("target/healstack")).unwrap();
+        fs::remove_file(from.join("rules/a/b.yaml")).unwrap();
+        copy_project(&from, &to).unwrap();
+        assert!(!to.join("rules/a/b.yaml").exists());
+        assert!(to.join("target/healstack").exists(), "the server's state stays");
+    }
+}

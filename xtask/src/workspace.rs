@@ -1,0 +1,70 @@
+//! Where things are.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::error::XtaskError;
+
+/// The checked-out repository, and what belongs to it elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Workspace {
+    /// The folder with the workspace's Cargo.toml.
+    pub(crate) root: PathBuf,
+    /// Where cargo builds: `CARGO_TARGET_DIR`, or `target`.
+    pub(crate) target: PathBuf,
+}
+
+impl Workspace {
+    /// The repository that this program was built from.
+    pub(crate) fn find() -> Self {
+        // Set by `cargo run`; the other is where it was built, for when the program is started by itself.
+        let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let manifest = PathBuf::from(manifest);
+        let root = manifest.parent().map_or_else(|| manifest.clone(), PathBuf::from);
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
+        Self { root, target }
+    }
+
+    /// Where files that may be deleted at any time are, virtual environments for one.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        self.root.join("target").join("healstack")
+    }
+
+    /// Where tools are installed, for all clones of a user.
+    pub(crate) fn tools_dir() -> Result<PathBuf, XtaskError> {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+        Ok(cache.ok_or(XtaskError::NoCache)?.join("healstack").join("tools"))
+    }
+
+    /// cargo, the one that runs this program, in the root folder.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// Every generated template, in order.
+    pub(crate) fn templates(&self) -> Result<Vec<PathBuf>, XtaskError> {
+        let folder = self.root.join("generated");
+        let mut found = Vec::new();
+        let mut folders = vec![folder.clone()];
+        while let Some(dir) = folders.pop() {
+            let entries = dir.read_dir().map_err(XtaskError::io("read", &dir))?;
+            for entry in entries {
+                let path = entry.map_err(XtaskError::io("read", &dir))?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.file_name().is_some_and(|name| name == "template.yaml") {
+                    found.push(path);
+                }
+            }
+        }
+        if found.is_empty() {
+            return Err(XtaskError::NothingGenerated { folder });
+        }
+        found.sort();
+        Ok(found)
+    }
+}
