@@ -42,7 +42,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     });
     steps.run("clippy", || succeed(cargo(&["clippy", "--quiet", "--workspace", "--all-targets"]).args(deny_warnings)));
     steps.run("documentation", || {
-        let mut command = cargo(&["doc", "--quiet", "--no-deps", "--workspace", "--document-private-items"]);
+        let mut command = cargo(&["doc", "--quiet", "--no-deps", "--workspace"]);
         succeed(command.env("RUSTDOCFLAGS", "--deny warnings"))
     });
     steps.run("licences and origins of dependencies", || deny::check(workspace));

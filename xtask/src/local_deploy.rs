@@ -35,7 +35,9 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("deploy to a new local AWS", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
     steps.run("deploy again, without a change", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
     steps.run("every resource read back", || succeed(&mut healstack(&["local", "verify"])));
-    steps.run("destroy", || succeed(&mut healstack(&["destroy", "--local", "--yes"])));
+    // The core stack has termination protection.
+    let destroy = ["destroy", "--local", "--yes", "--disable-protection"];
+    steps.run("destroy", || succeed(&mut healstack(&destroy)));
     steps.run("stop the local AWS", || succeed(&mut healstack(&["local", "stop"])));
 }
 

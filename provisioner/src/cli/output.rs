@@ -87,6 +87,7 @@ impl Printer {
     }
 
     /// How many warnings there are, for commands whose business they are not.
+    #[cfg(feature = "deploy")]
     pub(super) fn mention_warnings(self, problems: &Problems) {
         let warnings = problems.count(Severity::Warning);
         if self.for_people() && warnings > 0 {

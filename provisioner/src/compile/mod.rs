@@ -210,6 +210,7 @@ impl<'a> Compiler<'a> {
         json!({
             "name": self.environment_name,
             "prefix": self.environment.prefix,
+            "account": self.environment.account,
             "region": self.environment.region,
             "email": self.environment.notifications.email,
         })

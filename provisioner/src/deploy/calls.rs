@@ -83,6 +83,8 @@ impl Aws {
             .stack_name(&stack.name)
             .change_set_name(name)
             .change_set_type(if new { ChangeSetType::Create } else { ChangeSetType::Update })
+            // A retained resource of an earlier deployment, such as the ledger, comes back into its stack.
+            .import_existing_resources(new)
             .capabilities(Capability::CapabilityNamedIam);
         call = match template {
             TemplateSource::Inline(body) => call.template_body(body),
