@@ -35,10 +35,45 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("deploy to a new local AWS", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
     steps.run("deploy again, without a change", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
     steps.run("every resource read back", || succeed(&mut healstack(&["local", "verify"])));
-    // The core stack has termination protection.
+    // The core stack has termination protection. The ledger stays, and a new deployment takes it back.
     let destroy = ["destroy", "--local", "--yes", "--disable-protection"];
     steps.run("destroy", || succeed(&mut healstack(&destroy)));
+    steps.run("a kind that is only a folder, and a template for the bucket", || {
+        copy_tree(&workspace.root.join("tests/fixtures/kinds"), project.join("templates"))?;
+        for (name, text) in [("redrive", REDRIVE.to_owned()), ("large", large_rule_file())] {
+            let path = project.join("rules").join(name).with_extension("yaml");
+            fs::write(&path, text).map_err(XtaskError::io("write", &path))?;
+        }
+        succeed(&mut healstack(&["deploy", "--local", "--yes"]))
+    });
+    steps.run("every resource read back again", || succeed(&mut healstack(&["local", "verify"])));
     steps.run("stop the local AWS", || succeed(&mut healstack(&["local", "stop"])));
+}
+
+/// A rule of the kind in tests/fixtures/kinds.
+const REDRIVE: &str = "stack: redrive
+rules:
+  - name: redrive
+    layer: platform
+    trigger_condition: dead_letters_waiting
+    action: repair
+    target: {queues: {names: [orders-dead]}}
+";
+
+/// Rules enough that their template is over the 51,200 bytes that CloudFormation takes inline.
+fn large_rule_file() -> String {
+    let rule = |index: usize| {
+        format!(
+            "  - name: leak-n{index}
+    layer: application
+    trigger_condition: high_memory_usage
+    action: restart
+    target: {{units: {{names: [app{index}.service], hosts: {{tag: {{app: large}}}}}}}}
+"
+        )
+    };
+    let rules: String = (0..25).map(rule).collect();
+    format!("stack: large\nrules:\n{rules}")
 }
 
 /// A copy of the project without what it has generated or built elsewhere. Files that are gone here are gone there.
