@@ -1,11 +1,12 @@
 //! `cargo xtask lint`: everything that is checked without running tests, cheapest first.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::error::XtaskError;
 use crate::python::{Environment, iam_table_command};
 use crate::steps::{Steps, succeed};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, templates};
 use crate::{counts, deny};
 
 /// Runs all checks; fails when one does.
@@ -23,10 +24,9 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
         command
     };
     steps.run("format", || succeed(&mut cargo(&["fmt", "--all", "--check"])));
-    steps.run("cfn-lint over generated/", || cfn_lint(workspace));
-    steps.run("runbooks and IAM policies in generated/", || {
-        succeed(Environment::Lint.script(workspace, &["check_runbooks.py"])?.arg(workspace.root.join("generated")))
-    });
+    let generated = workspace.root.join("generated");
+    steps.run("cfn-lint over generated/", || cfn_lint(workspace, &generated));
+    steps.run("runbooks and IAM policies in generated/", || runbooks(workspace, &generated));
     steps.run_counted("tests of those checks", || {
         counts::count(&mut Environment::Lint.script(workspace, &["check_runbooks.py", "--self-test"])?)
     });
@@ -48,11 +48,16 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("licences and origins of dependencies", || deny::check(workspace));
 }
 
+/// Every API call against botocore's models, every IAM action against AWS's service authorization reference.
+pub(crate) fn runbooks(workspace: &Workspace, generated: &Path) -> Result<(), XtaskError> {
+    succeed(Environment::Lint.script(workspace, &["check_runbooks.py"])?.arg(generated))
+}
+
 /// Everything that cfn-lint has to say, informational rules included; no configuration file of the user counts.
-fn cfn_lint(workspace: &Workspace) -> Result<(), XtaskError> {
+pub(crate) fn cfn_lint(workspace: &Workspace, generated: &Path) -> Result<(), XtaskError> {
     let program = Environment::Lint.ensure(workspace)?.program("cfn-lint");
     let mut command = Command::new(program);
     command.current_dir(&workspace.root).args(["--config-file", "/dev/null", "--format", "pretty"]);
     command.args(["--include-checks", "I", "--non-zero-exit-code", "informational", "--"]);
-    succeed(command.args(workspace.templates()?))
+    succeed(command.args(templates(generated)?))
 }

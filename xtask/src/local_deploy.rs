@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::XtaskError;
+use crate::lint;
 use crate::steps::{Steps, succeed};
 use crate::workspace::Workspace;
 
@@ -39,26 +40,18 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     let destroy = ["destroy", "--local", "--yes", "--disable-protection"];
     steps.run("destroy", || succeed(&mut healstack(&destroy)));
     steps.run("a kind that is only a folder, and a template for the bucket", || {
-        copy_tree(&workspace.root.join("tests/fixtures/kinds"), project.join("templates"))?;
-        for (name, text) in [("redrive", REDRIVE.to_owned()), ("large", large_rule_file())] {
-            let path = project.join("rules").join(name).with_extension("yaml");
-            fs::write(&path, text).map_err(XtaskError::io("write", &path))?;
-        }
+        let fixtures = workspace.root.join("tests/fixtures");
+        copy_tree(&fixtures.join("kinds"), project.join("templates"))?;
+        copy_tree(&fixtures.join("rules"), project.join("rules"))?;
+        let large = project.join("rules/large.yaml");
+        fs::write(&large, large_rule_file()).map_err(XtaskError::io("write", &large))?;
         succeed(&mut healstack(&["deploy", "--local", "--yes"]))
     });
+    steps.run("cfn-lint over that", || lint::cfn_lint(workspace, &project.join("generated")));
+    steps.run("runbooks and IAM policies in that", || lint::runbooks(workspace, &project.join("generated")));
     steps.run("every resource read back again", || succeed(&mut healstack(&["local", "verify"])));
     steps.run("stop the local AWS", || succeed(&mut healstack(&["local", "stop"])));
 }
-
-/// A rule of the kind in tests/fixtures/kinds.
-const REDRIVE: &str = "stack: redrive
-rules:
-  - name: redrive
-    layer: platform
-    trigger_condition: dead_letters_waiting
-    action: repair
-    target: {queues: {names: [orders-dead]}}
-";
 
 /// Rules enough that their template is over the 51,200 bytes that CloudFormation takes inline.
 fn large_rule_file() -> String {

@@ -1,7 +1,7 @@
 //! Where things are.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::XtaskError;
@@ -44,27 +44,26 @@ impl Workspace {
         command.current_dir(&self.root);
         command
     }
+}
 
-    /// Every generated template, in order.
-    pub(crate) fn templates(&self) -> Result<Vec<PathBuf>, XtaskError> {
-        let folder = self.root.join("generated");
-        let mut found = Vec::new();
-        let mut folders = vec![folder.clone()];
-        while let Some(dir) = folders.pop() {
-            let entries = dir.read_dir().map_err(XtaskError::io("read", &dir))?;
-            for entry in entries {
-                let path = entry.map_err(XtaskError::io("read", &dir))?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.file_name().is_some_and(|name| name == "template.yaml") {
-                    found.push(path);
-                }
+/// Every template below a folder, in order.
+pub(crate) fn templates(folder: &Path) -> Result<Vec<PathBuf>, XtaskError> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(dir) = folders.pop() {
+        let entries = dir.read_dir().map_err(XtaskError::io("read", &dir))?;
+        for entry in entries {
+            let path = entry.map_err(XtaskError::io("read", &dir))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name == "template.yaml") {
+                found.push(path);
             }
         }
-        if found.is_empty() {
-            return Err(XtaskError::NothingGenerated { folder });
-        }
-        found.sort();
-        Ok(found)
     }
+    if found.is_empty() {
+        return Err(XtaskError::NothingGenerated { folder: folder.to_owned() });
+    }
+    found.sort();
+    Ok(found)
 }
