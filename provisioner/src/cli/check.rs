@@ -3,16 +3,15 @@
 use super::output::{GOOD, count};
 use super::{Exit, Session};
 use crate::compile::MAX_INLINE_TEMPLATE;
-use crate::diagnostics::{Problems, Severity};
+use crate::diagnostics::Severity;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 pub(super) fn run(session: &Session) -> Exit {
     let printer = session.printer;
-    let mut problems = Problems::default();
-    let compiled = session.compile(&mut problems);
-    let Some((_, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
-        return printer.failure(&problems);
+    let (_, compiled, problems) = match session.compile() {
+        Ok(compiled) => compiled,
+        Err(exit) => return exit,
     };
     printer.problems(&problems);
     let mut table = Table::new();

@@ -168,11 +168,7 @@ fn run(session: &Session, command: impl Future<Output = Result<(String, Value, E
 
 fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
     let printer = session.printer;
-    let mut problems = Problems::default();
-    let compiled = session.compile(&mut problems);
-    let Some((project, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
-        return Err(printer.failure(&problems));
-    };
+    let (project, compiled, problems) = session.compile()?;
     let mut account = Account {
         region: Some(compiled.environment.region.clone()),
         profile: aws.profile.clone(),

@@ -3,7 +3,7 @@
 use super::output::{BOLD, DIM, count, seconds};
 use super::{Exit, Session};
 use crate::compile::{AlarmInfo, CompiledRule, Runbook, Step};
-use crate::diagnostics::{Problem, Problems};
+use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
 use crate::project::Compiled;
 use crate::schema::{list, nearest};
@@ -22,10 +22,9 @@ pub(super) struct Options {
 
 pub(super) fn run(session: &Session, options: &Options) -> Exit {
     let printer = session.printer;
-    let mut problems = Problems::default();
-    let compiled = session.compile(&mut problems);
-    let Some((_, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
-        return printer.failure(&problems);
+    let (_, compiled, problems) = match session.compile() {
+        Ok(compiled) => compiled,
+        Err(exit) => return exit,
     };
     let rule = match find(&compiled, &options.rule) {
         Ok(rule) => rule,

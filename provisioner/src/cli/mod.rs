@@ -145,10 +145,16 @@ impl Session {
         Project::find(&directory)
     }
 
-    /// Finds the project and compiles it. The problems are the caller's to print.
-    fn compile(&self, problems: &mut Problems) -> Option<(Project, Compiled)> {
-        let project = problems.take(self.project())?;
-        let compiled = project.compile(self.env.as_deref(), problems)?;
-        Some((project, compiled))
+    /// Finds the project and compiles it. The problems that come with it are warnings; errors were reported.
+    fn compile(&self) -> Result<(Project, Compiled, Problems), Exit> {
+        let mut problems = Problems::default();
+        let compiled = problems.take(self.project()).and_then(|project| {
+            let compiled = project.compile(self.env.as_deref(), &mut problems)?;
+            Some((project, compiled))
+        });
+        match compiled {
+            Some((project, compiled)) if !problems.has_errors() => Ok((project, compiled, problems)),
+            _ => Err(self.printer.failure(&problems)),
+        }
     }
 }

@@ -21,10 +21,9 @@ pub(super) struct Options {
 
 pub(super) fn run(session: &Session, options: &Options) -> Exit {
     let printer = session.printer;
-    let mut problems = Problems::default();
-    let compiled = session.compile(&mut problems);
-    let Some((project, compiled)) = compiled.filter(|_| !problems.has_errors()) else {
-        return printer.failure(&problems);
+    let (project, compiled, problems) = match session.compile() {
+        Ok(compiled) => compiled,
+        Err(exit) => return exit,
     };
     let dir = project.generated(&compiled.environment_name);
     let files = match generated::compare(&project.root, &dir, &compiled.stacks) {
