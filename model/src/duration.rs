@@ -73,7 +73,15 @@ impl Seconds {
             "m" => 60,
             "h" => 3600,
             "d" => 24 * 3600,
-            _ => return Err(DurationError::Unit { text: text.to_owned(), unit: unit.trim().to_owned() }),
+            other => {
+                let word = other.trim();
+                let is_word = word.chars().all(char::is_alphabetic) && !["s", "m", "h", "d"].contains(&word);
+                return Err(if is_word {
+                    DurationError::Unit { text: text.to_owned(), unit: word.to_owned() }
+                } else {
+                    DurationError::Syntax(text.to_owned())
+                });
+            }
         };
         let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(scale));
         match seconds {
@@ -81,6 +89,12 @@ impl Seconds {
             Some(seconds @ 1..=MAX_SECONDS) => Ok(Self(seconds)),
             _ => Err(DurationError::TooLong(text.to_owned())),
         }
+    }
+
+    /// A duration of `seconds`, or the nearest that there is.
+    #[must_use]
+    pub fn clamped(seconds: u64) -> Self {
+        Self(seconds.clamp(1, MAX_SECONDS))
     }
 
     /// The number of seconds.
@@ -160,7 +174,10 @@ mod tests {
         assert!(matches!(get("10min"), Err(DurationError::Unit { unit, .. }) if unit == "min"));
         assert!(matches!(get("0s"), Err(DurationError::NotPositive(_))));
         assert!(matches!(get("-5"), Err(DurationError::NotPositive(_))));
-        assert!(matches!(get("soon"), Err(DurationError::Syntax(_))));
+        for text in ["soon", "10 m", "1.5", ""] {
+            assert!(matches!(get(text), Err(DurationError::Syntax(_))), "{text}");
+        }
+        assert_eq!(Seconds::clamped(u64::MAX).get(), MAX_SECONDS);
         assert!(matches!(get("99999999999999999999d"), Err(DurationError::TooLong(_))));
         assert!(matches!(get("401d"), Err(DurationError::TooLong(_))));
     }

@@ -47,6 +47,12 @@ pub enum NameError {
         /// The name at fault.
         name: String,
     },
+    /// AWS refuses names that begin so.
+    #[error("AWS keeps names that begin with `{start}` for itself")]
+    Reserved {
+        /// The beginning at fault.
+        start: &'static str,
+    },
 }
 
 impl NameError {
@@ -55,30 +61,27 @@ impl NameError {
     pub fn help(&self) -> String {
         let rule = "use lower-case letters, digits and single hyphens, beginning with a letter";
         match self {
-            Self::Empty => rule.to_owned(),
             Self::TooLong { name, limit, .. } => {
                 let cut: String = name.chars().take(*limit).collect();
                 format!("shorten it, for instance to `{}`", cut.trim_end_matches('-'))
             }
-            Self::DoubleHyphen { name } | Self::Character { name, .. } | Self::TrailingHyphen { name } => {
-                match nearest(name) {
-                    Some(near) => format!("{rule}, for instance `{near}`"),
-                    None => rule.to_owned(),
-                }
+            Self::Reserved { .. } => "begin with another word".to_owned(),
+            Self::Empty | Self::DoubleHyphen { .. } | Self::Character { .. } | Self::TrailingHyphen { .. } => {
+                rule.to_owned()
             }
         }
     }
 }
 
-/// The nearest valid name: lower case, every run of other characters one hyphen.
-fn nearest(name: &str) -> Option<String> {
+/// The nearest valid name: lower case, every run of other characters one hyphen, or nothing where none is allowed.
+fn nearest(name: &str, limit: usize, hyphens: bool) -> Option<String> {
     let words: Vec<String> = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)
         .collect();
-    let candidate: String = words.join("-").chars().take(MAX_NAME).collect();
-    check(&candidate, MAX_NAME, true).is_ok().then_some(candidate)
+    let candidate: String = words.join(if hyphens { "-" } else { "" }).chars().take(limit).collect();
+    check(&candidate, limit, hyphens).is_ok().then_some(candidate)
 }
 
 fn check(name: &str, limit: usize, hyphens: bool) -> Result<(), NameError> {
@@ -109,8 +112,16 @@ fn check(name: &str, limit: usize, hyphens: bool) -> Result<(), NameError> {
     if length > limit {
         return Err(NameError::TooLong { name: owned(), length, limit });
     }
-    Ok(())
+    // Prefixes are the only names without hyphens, and the only ones that an AWS name begins with.
+    match RESERVED_PREFIXES.iter().find(|start| !hyphens && name.starts_with(**start)) {
+        Some(start) => Err(NameError::Reserved { start }),
+        None => Ok(()),
+    }
 }
+
+/// Parameter Store refuses names that begin with `aws` or `ssm`, Systems Manager documents that begin with `aws`,
+/// `amazon` or `amzn` (API references of `PutParameter` and `CreateDocument`, 2026-11).
+const RESERVED_PREFIXES: [&str; 4] = ["aws", "amazon", "amzn", "ssm"];
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $type:ident, $limit:expr, $hyphens:expr, $pattern:literal, $format:literal) => {
@@ -128,6 +139,12 @@ macro_rules! name_type {
                 let name = name.into();
                 check(&name, $limit, $hyphens)?;
                 Ok(Self(name))
+            }
+
+            /// The valid name that is most like `name`, where there is one.
+            #[must_use]
+            pub fn nearest(name: &str) -> Option<String> {
+                nearest(name, $limit, $hyphens)
             }
 
             /// The name.
@@ -242,14 +259,16 @@ mod tests {
         assert!(matches!(error("aB"), NameError::Character { found: 'B', position: 2, .. }));
         assert!(matches!(error(&"a".repeat(41)), NameError::TooLong { length: 41, limit: 40, .. }));
         assert!(Prefix::new("a-b").is_err());
+        assert_eq!(Prefix::new("awsheal"), Err(NameError::Reserved { start: "aws" }));
     }
 
     #[test]
-    fn help_suggests_a_valid_name() {
-        let help = |name: &str| RuleName::new(name).unwrap_err().help();
-        assert!(help("Memory Leak!").ends_with("`memory-leak`"), "{}", help("Memory Leak!"));
-        assert!(help("a--b").ends_with("`a-b`"));
-        assert!(help(&"ab-".repeat(20)).contains('`'));
+    fn suggests_a_valid_name() {
+        assert_eq!(RuleName::nearest("Memory Leak!").as_deref(), Some("memory-leak"));
+        assert_eq!(RuleName::nearest("a--b").as_deref(), Some("a-b"));
+        assert_eq!(RuleName::nearest("123"), None);
+        assert_eq!(Prefix::nearest("my-heal").as_deref(), Some("myheal"));
+        assert!(RuleName::new("ab".repeat(30)).unwrap_err().help().contains('`'));
     }
 
     proptest! {

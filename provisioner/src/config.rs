@@ -67,7 +67,8 @@ impl Config {
         let node = problems.take(yaml::parse(source))?;
         let schema = problems.take(Schema::of::<Self>().map_err(Problem::error))?;
         let found = schema.check(source, &node, "healstack.yaml");
-        let names = environment_names(source, &node);
+        let mut names = environment_names(source, &node);
+        names.extend(yaml::check_data(source, &node));
         if !found.is_empty() || !names.is_empty() {
             problems.extend(found);
             problems.extend(names);
@@ -81,33 +82,37 @@ impl Config {
         Some(config)
     }
 
-    /// Environments that would own the same AWS names.
+    /// Environments that would own the same AWS names or the same settings, and a default that does not exist.
     fn conflicts(&self, source: &Arc<Source>, node: &Node) -> Vec<Problem> {
         let mut found = Vec::new();
         for (index, (name, environment)) in self.environments.iter().enumerate() {
-            let twin = self.environments.iter().take(index).find(|(_, other)| {
-                (&other.account, &other.region, &other.prefix)
-                    == (&environment.account, &environment.region, &environment.prefix)
-            });
-            if let Some((twin, _)) = twin {
-                let message = format!("environments `{twin}` and `{name}` share account, region and prefix");
-                found.push(
-                    Problem::error(message)
-                        .at(source, node.pointer(&format!("/environments/{name}")).map_or(node.span, |n| n.span))
-                        .help("give one of them another `prefix`: their stacks would overwrite each other"),
-                );
+            let place = node.pointer(&format!("/environments/{name}")).map_or(node.span, |n| n.span);
+            for (twin, other) in self.environments.iter().take(index) {
+                if (&other.account, &other.region) != (&environment.account, &environment.region) {
+                    continue;
+                }
+                let problem = if other.prefix == environment.prefix {
+                    Problem::error(format!("environments `{twin}` and `{name}` share account, region and prefix"))
+                        .help("give one of them another `prefix`: their stacks would overwrite each other")
+                } else if other.account_stack && environment.account_stack {
+                    Problem::error(format!(
+                        "environments `{twin}` and `{name}` both own the settings of one account and region"
+                    ))
+                    .help(
+                        "set `account_stack: false` in one of them: CloudFormation can create such a setting only once",
+                    )
+                } else {
+                    continue;
+                };
+                found.push(problem.at(source, place));
             }
         }
-        if let Some(default) = &self.default_environment
-            && !self.environments.contains_key(default.as_str())
-        {
+        let missing = self.default_environment.as_ref().filter(|name| !self.environments.contains_key(name.as_str()));
+        if let Some(name) = missing {
             let known: Vec<&str> = self.environments.keys().map(String::as_str).collect();
             let span = node.get("default_environment").map_or(node.span, |node| node.span);
-            found.push(
-                Problem::error(format!("there is no environment `{default}`"))
-                    .at(source, span)
-                    .help(format!("the environments are {}", list(&known))),
-            );
+            let problem = Problem::error(format!("there is no environment `{name}`")).at(source, span);
+            found.push(problem.help(format!("the environments are {}", list(&known))));
         }
         found
     }
@@ -150,7 +155,11 @@ fn environment_names(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
     let environments = node.get("environments").map(Node::entries).unwrap_or_default();
     let wrong = environments.iter().filter_map(|entry| {
         let error = EnvironmentName::new(entry.key.as_str()).err()?;
-        Some(Problem::error(error.to_string()).at(source, entry.key_span).help(error.help()))
+        let help = match EnvironmentName::nearest(&entry.key) {
+            Some(near) => format!("{}, for instance `{near}`", error.help()),
+            None => error.help(),
+        };
+        Some(Problem::error(error.to_string()).at(source, entry.key_span).help(help))
     });
     wrong.collect()
 }
@@ -199,5 +208,10 @@ mod tests {
         let one = "{account: \"111122223333\", region: eu-west-1}";
         let told = parse(&format!("environments:\n  a: {one}\n  b: {one}\n")).unwrap_err();
         assert!(told[0].contains("share account, region and prefix"), "{told:?}");
+        let other = one.replace('}', ", prefix: other}");
+        let told = parse(&format!("environments:\n  a: {one}\n  b: {other}\n")).unwrap_err();
+        assert!(told[0].contains("both own the settings"), "{told:?}");
+        let without = one.replace('}', ", prefix: other, account_stack: false}");
+        assert!(parse(&format!("environments:\n  a: {one}\n  b: {without}\n")).is_ok());
     }
 }

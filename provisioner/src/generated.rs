@@ -87,29 +87,38 @@ pub fn compare(root: &Path, dir: &Path, stacks: &[CompiledStack]) -> Result<Vec<
     Ok(files)
 }
 
-/// Writes what differs. Each file is complete or as it was: it is written beside its place and moved there.
+/// Writes what differs. Everything new is written beside its place first, so that a full disk or a missing permission
+/// leaves all files as they were.
 pub fn write(root: &Path, files: &[File]) -> Result<(), Problem> {
-    for file in files {
-        let path = root.join(&file.path);
-        let failed = |error: io::Error| {
-            Problem::error(format!("cannot write {}: {error}", file.path.display()))
+    let failed = |file: &File| {
+        let path = file.path.clone();
+        move |error: io::Error| {
+            Problem::error(format!("cannot write {}: {error}", path.display()))
                 .help("check the folder's permissions and the free space")
-        };
-        let parent = path.parent().unwrap_or(root);
-        match file.state {
-            State::Unchanged => {}
-            State::Created | State::Updated => {
-                fs::create_dir_all(parent).map_err(failed)?;
-                let partial = path.with_extension("yaml.partial");
-                fs::write(&partial, &file.after).map_err(failed)?;
-                fs::rename(&partial, &path).map_err(failed)?;
-            }
-            State::Removed => {
-                fs::remove_file(&path).map_err(failed)?;
-                // Fails when something else is in the folder, which then stays.
-                drop(fs::remove_dir(parent));
-            }
         }
+    };
+    let partial = |file: &File| root.join(&file.path).with_extension("yaml.partial");
+    let new: Vec<&File> = files.iter().filter(|file| matches!(file.state, State::Created | State::Updated)).collect();
+    let prepared = new.iter().try_for_each(|file| {
+        let partial = partial(file);
+        fs::create_dir_all(partial.parent().unwrap_or(root)).map_err(failed(file))?;
+        fs::write(&partial, &file.after).map_err(failed(file))
+    });
+    if let Err(problem) = prepared {
+        // What cannot be removed either is overwritten by the next run.
+        for file in &new {
+            drop(fs::remove_file(partial(file)));
+        }
+        return Err(problem);
+    }
+    for file in new {
+        fs::rename(partial(file), root.join(&file.path)).map_err(failed(file))?;
+    }
+    for file in files.iter().filter(|file| file.state == State::Removed) {
+        let path = root.join(&file.path);
+        fs::remove_file(&path).map_err(failed(file))?;
+        // Fails when something else is in the folder, which then stays.
+        path.parent().map(fs::remove_dir).transpose().ok();
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl Project {
     pub fn catalog(&self, problems: &mut Problems) -> Option<Catalog> {
         let mut files = problems.take(TemplateFiles::built_in())?;
         problems.take(files.overlay(&self.root.join("templates")))?;
-        Some(Catalog::load(files, problems))
+        Catalog::load(files, problems)
     }
 
     /// `healstack.yaml`.

@@ -305,21 +305,25 @@ value_helper!(
 
 value_helper!(
     /// `(insights_filter tags)`: the conditions of a CloudWatch Metrics Insights `WHERE` on resource tags.
-    ///
-    /// Keys in double quotes, values in single quotes, quotes in either escaped with a backslash (CloudWatch user
-    /// guide, "What needs quotation marks or escape characters?").
     InsightsFilter,
     |self, helper, _context| {
-        let escape = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
         let tags = helper.param(0).and_then(|param| param.value().as_object());
-        let tags = tags.filter(|tags| !tags.is_empty()).ok_or_else(|| failed("`insights_filter` needs tags"))?;
-        let conditions: Vec<String> = tags
-            .iter()
-            .map(|(key, value)| format!("tag.\"{}\" = '{}'", escape(key), escape(value.as_str().unwrap_or_default())))
-            .collect();
-        conditions.join(" AND ").into()
+        tags.and_then(insights_filter).ok_or_else(|| failed("`insights_filter` needs tags"))?.into()
     }
 );
+
+/// The conditions of a Metrics Insights `WHERE` on resource tags; `None` without tags.
+///
+/// Keys in double quotes, values in single quotes, quotes in either escaped with a backslash (CloudWatch user guide,
+/// "What needs quotation marks or escape characters?").
+pub(crate) fn insights_filter(tags: &serde_json::Map<String, Value>) -> Option<String> {
+    let escape = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
+    let condition = |(key, value): (&String, &Value)| {
+        format!("tag.\"{}\" = '{}'", escape(key), escape(value.as_str().unwrap_or_default()))
+    };
+    let conditions: Vec<String> = tags.iter().map(condition).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" AND "))
+}
 
 /// A JSON value as a YAML flow value in which every string is quoted.
 fn flow(value: &Value) -> String {

@@ -81,6 +81,73 @@ fn negative_and_zero_cooldown() {
 }
 
 #[test]
+fn a_duration_beyond_the_limit_has_its_place() {
+    let error = one_error(&format!("{RULE}    cooldown_period: 500d\n"));
+    assert_told(&error, &["rules/shop.yaml:8:22:", "`500d` is longer than 400 days"]);
+}
+
+#[test]
+fn the_longest_durations_lose_no_rule() {
+    let rules = rule_file("heal", &format!("{RULE}    cooldown_period: 200d\n    window: 300d\n"));
+    let outcome = TestProject::with_rules(rules).unwrap().compile();
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    assert!(outcome.template("shop").contains("\"stable_for_seconds\": 34560000"));
+}
+
+#[test]
+fn whole_numbers_with_a_point_are_whole() {
+    let rules = rule_file("heal", &format!("{RULE}    max_attempts: 4.0\n    signal: {{datapoints: 12.0}}\n"));
+    let outcome = TestProject::with_rules(rules).unwrap().compile();
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    assert!(outcome.template("shop").contains("EvaluationPeriods: 12\n"));
+    let error = one_error(&format!("{RULE}    max_attempts: 4.5\n"));
+    assert_told(&error, &["`max_attempts` must be a whole number, this is the number 4.5"]);
+}
+
+#[test]
+fn words_for_true_and_nothing() {
+    assert_told(
+        &one_error(&format!("{RULE}    enabled: yes\n")),
+        &["`enabled` must be true or false", "write true or false"],
+    );
+    assert_told(&one_error(&format!("{RULE}    mode:\n")), &["rules/shop.yaml:8:5:", "`mode`", "leave the field out"]);
+}
+
+#[test]
+fn what_is_more_than_data() {
+    let error = one_error(&format!("{RULE}    suppress_while: \"{{{{resolve:secretsmanager:db:SecretString}}}}\"\n"));
+    assert_told(&error, &["rules/shop.yaml:8:21:", "would be a dynamic reference", "a secret's value"]);
+    let error = one_error(&format!("{RULE}    suppress_while: !Ref Alarm\n"));
+    assert_told(&error, &["the tag `!Ref` has no meaning here"]);
+    let error = one_error(&format!("{RULE}    <<: {{mode: observe}}\n"));
+    assert_told(&error, &["unknown field `<<`", "merge keys are not supported"]);
+}
+
+#[test]
+fn tags_that_are_awss() {
+    let error = one_error(&RULE.replace("{app: shop}", "{\"aws:autoscaling:groupName\": web}"));
+    assert_told(
+        &error,
+        &["`aws:autoscaling:groupName` cannot be a key of `tag`", "keys that begin with aws: are AWS's"],
+    );
+}
+
+#[test]
+fn files_that_look_like_rules_and_are_not_read() {
+    let project = TestProject::with_rules(rule_file("heal", RULE)).unwrap();
+    project.write("rules/OTHER.YAML", "x").unwrap();
+    project.write("rules/more/x.yaml", "x").unwrap();
+    let warnings = project.compile().told(healstack::diagnostics::Severity::Warning).join("\n");
+    assert_told(&warnings, &["rules/OTHER.YAML is not read", "the folder rules/more/ is not read"]);
+}
+
+#[test]
+fn one_mistake_is_one_error() {
+    let rules = format!("stack: shop\nrules:\n  - name: heal\n{RULE}  - name: heal\n{RULE}");
+    assert_eq!(errors(rules).len(), 1);
+}
+
+#[test]
 fn wrong_type() {
     let error = one_error(&format!("{RULE}    max_attempts: three\n"));
     assert_told(&error, &["`max_attempts` must be a whole number, this is the text `three`"]);

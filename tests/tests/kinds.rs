@@ -109,7 +109,7 @@ fn a_write_on_everything() {
         KIND,
         "StartMessageMoveTask: {resources: target}",
         "StartMessageMoveTask: {resources: any}",
-        &["sqs:StartMessageMoveTask is granted on every resource, and it changes something", "grant it on `target`"],
+        &["sqs:StartMessageMoveTask is granted on every resource", "grant it on `target`"],
     );
     assert_refused(
         KIND,
@@ -138,7 +138,12 @@ fn steps_that_dangle_loop_or_cannot_be_reached() {
         &["step `move` goes on to `movd`, which does not exist"],
     );
     assert_refused(RUNBOOK, "    isEnd: true", "    nextStep: move", &["leads back to itself"]);
-    assert_refused(RUNBOOK, "onFailure: step:escalate", "onFailure: Abort", &["step `escalate` cannot be reached"]);
+    assert_refused(
+        RUNBOOK,
+        "onFailure: step:escalate",
+        "onFailure: Abort",
+        &["step `escalate` cannot be reached", "when step `move` fails, the runbook says `Abort`"],
+    );
     assert_refused(RUNBOOK, "    nextStep: moved\n", "", &["step `move` says neither `nextStep` nor `isEnd`"]);
     assert_refused(RUNBOOK, "name: moved", "name: move", &["two steps are named `move`"]);
 }
@@ -151,6 +156,75 @@ fn a_change_that_nothing_verifies() {
         "    isEnd: true\n",
         &["step `move` changes something, and a path from it ends without a verification"],
     );
+}
+
+#[test]
+fn a_failure_that_nobody_hears_of() {
+    assert_refused(
+        RUNBOOK,
+        "    timeoutSeconds: 1800\n    onFailure: step:escalate\n",
+        "    timeoutSeconds: 1800\n    isCritical: false\n    onFailure: Continue\n",
+        &["when step `moved` fails, the runbook says `Continue`", "the last verification `moved` is not critical"],
+    );
+}
+
+#[test]
+fn a_verification_that_cannot_fail() {
+    assert_refused(
+        RUNBOOK,
+        "DesiredValues: [OK]",
+        "DesiredValues: [OK, ALARM]",
+        &["takes the alarm states OK, ALARM for healed"],
+    );
+}
+
+#[test]
+fn what_the_compiler_cannot_bound() {
+    assert_refused(
+        RUNBOOK,
+        "action: aws:executeAwsApi",
+        "action: aws:runCommand",
+        &["uses aws:runCommand, which the compiler does not know"],
+    );
+    assert_refused(
+        RUNBOOK,
+        "    nextStep: moved\n",
+        "    maxAttempts: often\n    nextStep: moved\n",
+        &["`maxAttempts` of step `move` must be a whole number"],
+    );
+    assert_refused(
+        RUNBOOK,
+        "    nextStep: moved\n",
+        "    nextStep: wait\n  - {name: wait, action: aws:sleep, inputs: {Duration: P1DT2H}, nextStep: moved}\n",
+        &["step `wait` has no `Duration` of hours, minutes and seconds"],
+    );
+}
+
+#[test]
+fn permissions_that_are_patterns_or_secrets() {
+    let grant = |action: &str| format!("StartMessageMoveTask: {{resources: target, action: \"{action}\"}}");
+    let from = "StartMessageMoveTask: {resources: target}";
+    assert_refused(KIND, from, &grant("sqs:*"), &["the action `sqs:*` is a pattern"]);
+    let any = "StartMessageMoveTask: {resources: any, action: \"secretsmanager:GetSecretValue\"}";
+    assert_refused(KIND, from, any, &["secretsmanager:GetSecretValue is granted on every resource"]);
+    let wide = "StartMessageMoveTask: {resources: [\"arn:aws:sqs:*:*:*\"]}";
+    assert_refused(KIND, from, wide, &["sqs:StartMessageMoveTask is granted on every resource"]);
+}
+
+#[test]
+fn a_selection_too_large_for_its_policy() {
+    let names: Vec<String> =
+        (0..30).map(|index| format!("a-long-queue-name-of-seventy-characters-in-all-{index:020}")).collect();
+    let rules = fixture_rule("{}").replace("[orders-dead]", &format!("[{}]", names.join(", ")));
+    let project = TestProject::with_rules(rules).unwrap();
+    add_fixture_kinds(&project, |path, text| {
+        // Five queues for each that the rule selects.
+        let arn = "      - {{sub \"arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:{}\" this}}\n";
+        if path.ends_with("queues.yaml") { text.replace(arn, &arn.repeat(5)) } else { text }
+    })
+    .unwrap();
+    let errors = project.compile().errors().join("\n");
+    assert!(errors.contains("the inline policies of shop/redrive have"), "{errors}");
 }
 
 #[test]
@@ -218,6 +292,13 @@ fn alarms_outside_the_name_contract() {
 fn a_fleet_alarm_for_the_whole_account() {
     let fleet = "    Metrics:\n      - {Id: f, Expression: 'SELECT MAX(X) FROM SCHEMA(\"AWS/SQS\", QueueName) GROUP BY QueueName', Period: 60}\n    Namespace:";
     assert_refused(STACK, "    Namespace:", fleet, &["has no WHERE: it would act on every resource in the account"]);
+    let lower = fleet.replace("SELECT", "select").replace(" GROUP BY", " group by");
+    assert_refused(STACK, "    Namespace:", &lower, &["has no WHERE"]);
+    let other = fleet.replace(" GROUP BY", " WHERE QueueName = ''x'' GROUP BY");
+    assert_refused(STACK, "    Namespace:", &other, &["does not filter by the rule's target: `QueueName = 'x'`"]);
+    let own = fleet.replace(" GROUP BY", " WHERE Stack = ''shop'' AND \"Rule\" = ''redrive'' GROUP BY");
+    let errors = compile_with(STACK, "    Namespace:", &own).errors().join("\n");
+    assert!(!errors.contains("WHERE"), "{errors}");
 }
 
 #[test]
@@ -249,7 +330,12 @@ fn ec2_actions_where_ec2_refuses_them() {
 
 #[test]
 fn references_to_nowhere() {
-    assert_refused(STACK, "Value: {{this}}", "Value: !Ref Queue", &["refers to `Queue`, which does not exist"]);
+    for reference in
+        ["!Ref Queue", "{Ref: Queue}", "!GetAtt [Queue, Arn]", "{\"Fn::GetAtt\": Queue.Arn}", "!Sub [\"${Queue}\", {}]"]
+    {
+        let to = format!("Value: {reference}");
+        assert_refused(STACK, "Value: {{this}}", &to, &["refers to `Queue`, which does not exist"]);
+    }
 }
 
 #[test]

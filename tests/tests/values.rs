@@ -17,6 +17,11 @@ fn description(project: &TestProject, note: &str) -> String {
     let alarm = resources.iter().find(|resource| resource.key.starts_with("RedriveWaiting")).unwrap();
     let description = alarm.value.path(&["Properties", "AlarmDescription"]).unwrap();
     assert_eq!(description.tag, None);
+    let parameter = resources.iter().find(|resource| resource.key == "RedriveRule").unwrap();
+    let parameter = parameter.value.path(&["Properties", "Value"]).and_then(Node::as_str).unwrap();
+    assert!(!parameter.contains("{{"), "Parameter Store refuses two braces");
+    let parameter: serde_json::Value = serde_json::from_str(parameter).unwrap();
+    assert_eq!(parameter["parameters"]["note"], note);
     description.as_str().map(str::to_owned).unwrap()
 }
 

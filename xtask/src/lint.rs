@@ -30,7 +30,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run_counted("tests of those checks", || {
         counts::count(&mut Environment::Lint.script(workspace, &["check_runbooks.py", "--self-test"])?)
     });
-    steps.run("table of IAM writes", || succeed(iam_table_command(workspace)?.arg("--check")));
+    steps.run("table of IAM actions", || succeed(iam_table_command(workspace)?.arg("--check")));
     steps.run("generated/ is what the rules compile to", || {
         let healstack = ["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features"];
         succeed(cargo(&healstack).args(["--", "synth", "--check"]))

@@ -36,7 +36,7 @@ enum Command {
     Lint,
     /// Lint, then all tests, then a deployment to the local AWS.
     Test(test::Options),
-    /// Write the table of IAM writes that take no resources, which the compiler embeds.
+    /// Write the table of IAM actions that take no resources, which the compiler embeds.
     IamTable(python::IamTableOptions),
 
     /// `healstack init`

@@ -10,7 +10,7 @@ use crate::steps::succeed;
 use crate::workspace::Workspace;
 
 /// Where the compiler finds the table that `local/iam_table.py` writes.
-const IAM_TABLE: &str = "provisioner/data/iam-write-without-resources.txt";
+const IAM_TABLE: &str = "provisioner/data/iam-without-resources.txt";
 
 /// Options of `iam-table`.
 #[derive(Debug, clap::Args)]

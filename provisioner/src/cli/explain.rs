@@ -161,8 +161,8 @@ fn deed(step: &Step) -> String {
         values.iter().filter_map(Node::text).collect::<Vec<_>>().join(" or ")
     };
     let failure = match &step.on_failure {
-        Some(next) => format!(", else {next}"),
-        None => String::new(),
+        Ok(next) => format!(", else {next}"),
+        Err(_) => String::new(),
     };
     match step.action.as_str() {
         "aws:branch" => format!("decides: {}", step.next.join(" | ")),

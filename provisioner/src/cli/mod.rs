@@ -114,8 +114,11 @@ struct Session {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let session =
-        Session { directory: arguments.directory, env: arguments.env, printer: Printer::new(arguments.output) };
+    let session = Session {
+        directory: arguments.directory,
+        env: arguments.env.filter(|name| !name.is_empty()),
+        printer: Printer::new(arguments.output),
+    };
     let exit = match arguments.command {
         Command::Init(options) => init::run(&session, &options),
         Command::Synth(options) => synth::run(&session, &options),

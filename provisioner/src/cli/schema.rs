@@ -24,7 +24,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
     // Outside a project there are the built-in kinds.
     let catalog = match session.project() {
         Ok(project) => project.catalog(&mut problems),
-        Err(_) => problems.take(TemplateFiles::built_in()).map(|files| Catalog::load(files, &mut problems)),
+        Err(_) => problems.take(TemplateFiles::built_in()).and_then(|files| Catalog::load(files, &mut problems)),
     };
     let Some(catalog) = catalog.filter(|_| !problems.has_errors()) else {
         return session.printer.failure(&problems);

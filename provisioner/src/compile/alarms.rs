@@ -62,7 +62,7 @@ fn info(alarm: &Resource, names: &Names) -> AlarmInfo {
             let text = action.text()?;
             text.contains(":automate:").then(|| text.rsplit(':').next().unwrap_or_default().to_owned())
         }),
-        fleet: query(alarm).is_some_and(|query| query.contains("GROUP BY")),
+        fleet: query(alarm).is_some(),
         description: text("AlarmDescription"),
         name,
     }
@@ -76,18 +76,26 @@ fn actions(alarm: &Resource) -> &[Node] {
     alarm.property(&["AlarmActions"]).map(Node::items).unwrap_or_default()
 }
 
-/// The Metrics Insights query, where the alarm has one.
+/// The Metrics Insights query, where the alarm has one. Its keywords may be in any case.
 fn query(alarm: &Resource) -> Option<&str> {
     metrics(alarm)
         .iter()
         .filter_map(|metric| metric.get("Expression").and_then(Node::text))
-        .find(|expression| expression.trim_start().starts_with("SELECT"))
+        .find(|expression| expression.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("SELECT")))
+}
+
+/// What stands between two keywords of a query, or from the first to the end.
+fn clause<'a>(query: &'a str, from: &str, to: &str) -> Option<&'a str> {
+    let upper = query.to_ascii_uppercase();
+    let start = upper.find(from)? + from.len();
+    let end = upper[start..].find(to).map_or(query.len(), |length| start + length);
+    Some(query[start..end].trim())
 }
 
 /// What is wrong with a rule's alarms.
 pub(super) fn check(
     kind: &Kind,
-    identity: &str,
+    rule: &RuleScope<'_>,
     resources: &[Resource],
     alarms: &[AlarmInfo],
     runbook: Option<&Runbook>,
@@ -116,7 +124,7 @@ pub(super) fn check(
                 found.push(at(resource, format!("`{}` has {count} {key}, CloudWatch takes {MAX_ACTIONS}", alarm.name)));
             }
         }
-        found.extend(scope(resource, alarm).map(|(message, help)| at(resource, message).help(help)));
+        found.extend(scope(resource, alarm, rule).map(|(message, help)| at(resource, message).help(help)));
         found.extend(native(resource, alarm).into_iter().map(|message| at(resource, message)));
     }
     for (signal, healed_by) in &kind.definition.signals {
@@ -124,22 +132,39 @@ pub(super) fn check(
             found.push(Problem::error(format!("`{}` says that a runbook heals `{signal}`, and has none", kind.id)));
         }
         if *healed_by == HealedBy::Runbook && !alarms.iter().any(|alarm| alarm.signal == *signal) {
-            found.push(Problem::error(format!("{identity} has no alarm for its signal `{signal}`")));
+            found.push(Problem::error(format!("{} has no alarm for its signal `{signal}`", rule.identity)));
         }
     }
-    found.extend(runbook.into_iter().flat_map(|runbook| verification(identity, runbook, alarms)));
+    found.extend(runbook.into_iter().flat_map(|runbook| verification(rule.identity, runbook, alarms)));
     found
 }
 
-/// A fleet alarm without a filter would act on every resource of the account.
-fn scope(alarm: &Resource, info: &AlarmInfo) -> Option<(String, &'static str)> {
+/// What a fleet alarm of a rule may select.
+pub(super) struct RuleScope<'a> {
+    /// `<stack>/<rule>`.
+    pub(super) identity: &'a str,
+    /// Conditions of a query, one of which its WHERE must begin with: the target's tags, or the rule's own dimensions.
+    pub(super) filters: Vec<String>,
+}
+
+/// A fleet alarm without a filter equal to the rule's target would act on resources that the rule does not heal.
+fn scope(alarm: &Resource, info: &AlarmInfo, rule: &RuleScope<'_>) -> Option<(String, String)> {
     let query = query(alarm)?;
-    (!query.contains(" WHERE ")).then(|| {
-        (
+    let help = match rule.filters.as_slice() {
+        [] => "make one alarm a resource: this target cannot be a filter".to_owned(),
+        filters => format!("begin its WHERE with {}", filters.join(", or with ")),
+    };
+    let Some(filter) = clause(query, " WHERE ", " GROUP BY ") else {
+        return Some((
             format!("the fleet alarm `{}` has no WHERE: it would act on every resource in the account", info.name),
-            "filter it by the rule's target, or make one alarm a resource",
-        )
-    })
+            help,
+        ));
+    };
+    let equal = rule.filters.iter().any(|wanted| {
+        filter.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(" AND "))
+    });
+    let message = || format!("the fleet alarm `{}` does not filter by the rule's target: `{filter}`", info.name);
+    (!equal).then(|| (message(), help))
 }
 
 /// EC2's alarm actions: which alarms may have them.
@@ -172,6 +197,19 @@ fn verification(identity: &str, runbook: &Runbook, alarms: &[AlarmInfo]) -> Vec<
         .filter(|step| step.verifies() && step.call().as_deref() == Some("cloudwatch:DescribeAlarms"));
     let mut found = Vec::new();
     for step in verifying {
+        let states: Vec<&str> = step
+            .inputs
+            .get("DesiredValues")
+            .map(Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Node::text)
+            .collect();
+        if states != ["OK"] {
+            let message =
+                format!("{identity}: step `{}` takes the alarm states {} for healed", step.name, states.join(", "));
+            found.push(Problem::error(message).help("write `DesiredValues: [OK]`"));
+        }
         for name in step.inputs.get("AlarmNames").map(Node::items).unwrap_or_default() {
             let name = name.text().unwrap_or_default();
             let head = name.split("{{").next().unwrap_or_default();

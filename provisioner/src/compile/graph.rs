@@ -40,9 +40,25 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
             .filter(|step| !reached.contains(step.name.as_str()))
             .map(|step| at(step, format!("step `{}` cannot be reached", step.name))),
     );
-    let after_success = graph.reachable_by_success();
-    let changing = steps.iter().filter(|step| step.writes() && after_success.contains(step.name.as_str()));
-    for step in changing.filter(|step| graph.ends_unverified(step)) {
+    for step in steps.iter().filter(|step| step.can_fail()) {
+        if let Err(other) = &step.on_failure {
+            found.push(
+                at(step, format!("when step `{}` fails, the runbook says `{other}`", step.name)).help(
+                    "write `onFailure: step:` and the step that undoes it, tries the next thing or calls a human",
+                ),
+            );
+        }
+    }
+    for step in steps.iter().filter(|step| step.verifies() && step.is_end && !step.is_critical) {
+        found.push(
+            at(
+                step,
+                format!("the last verification `{}` is not critical, so the healing succeeds without it", step.name),
+            )
+            .help("remove `isCritical: false`"),
+        );
+    }
+    for step in steps.iter().filter(|step| step.writes() && graph.ends_unverified(step)) {
         found.push(
             at(step, format!("step `{}` changes something, and a path from it ends without a verification", step.name))
                 .help("end it with aws:waitForAwsResourceProperty or aws:assertAwsResourceProperty: an accepted call is no healing"),
@@ -59,7 +75,7 @@ pub(super) fn worst_case(steps: &[Step]) -> u64 {
 }
 
 fn edges(step: &Step) -> impl Iterator<Item = &str> {
-    step.next.iter().chain(&step.on_failure).map(String::as_str)
+    step.next.iter().chain(step.on_failure.as_ref().ok()).map(String::as_str)
 }
 
 struct Graph<'a> {
@@ -86,34 +102,23 @@ impl<'a> Graph<'a> {
         seconds
     }
 
-    fn walk(&self, next: impl Fn(&'a Step) -> Vec<&'a str>) -> HashSet<&'a str> {
+    fn reachable(&self) -> HashSet<&'a str> {
         let mut reached = HashSet::new();
         let mut open: Vec<&'a Step> = self.steps.first().into_iter().collect();
         while let Some(step) = open.pop() {
             if reached.insert(step.name.as_str()) {
-                open.extend(next(step).into_iter().filter_map(|name| self.step(name)));
+                open.extend(edges(step).filter_map(|name| self.step(name)));
             }
         }
         reached
     }
 
-    fn reachable(&self) -> HashSet<&'a str> {
-        self.walk(|step| edges(step).collect())
-    }
-
-    /// Steps that a run reaches without a critical failure; the others clean up or call a human.
-    fn reachable_by_success(&self) -> HashSet<&'a str> {
-        self.walk(|step| step.next.iter().map(String::as_str).collect())
-    }
-
-    /// Whether success leads from `step` to an end past every verification.
+    /// Whether some path leads from `step` to an end past every verification and without a call to a human.
     fn ends_unverified(&self, step: &'a Step) -> bool {
         step.is_end
-            || step
-                .next
-                .iter()
+            || edges(step)
                 .filter_map(|name| self.step(name))
-                .any(|next| !next.verifies() && self.ends_unverified(next))
+                .any(|next| !next.verifies() && !next.calls_a_human() && self.ends_unverified(next))
     }
 
     fn cycle(&self) -> Option<&'a Step> {

@@ -1,16 +1,16 @@
 //! The role of a runbook, derived from what the runbook calls. A call without a grant, a grant without a call, and a
 //! write on `*` where the action takes resources are errors: a role can neither be too small nor silently too large.
 
-use super::runbook::{Runbook, is_read};
+use super::runbook::Runbook;
 use crate::diagnostics::Problem;
 use crate::kinds::{Grant, GrantResources, Kind};
 use crate::yaml::{Entry, Node, Value};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-/// IAM actions that change something and take no resource, from AWS's service authorization reference.
+/// IAM actions, other than Describe and List, that take no resource: AWS's service authorization reference.
 static WITHOUT_RESOURCES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    include_str!("../../data/iam-write-without-resources.txt")
+    include_str!("../../data/iam-without-resources.txt")
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .collect()
@@ -26,8 +26,7 @@ pub(super) fn statements(
     scope: &dyn Fn(&str) -> Result<Node, Problem>,
 ) -> Result<Vec<Node>, Vec<Problem>> {
     let place = |problem: Problem, key: &str| {
-        let node = crate::yaml::parse(&kind.source).ok();
-        let span = node.as_ref().and_then(|node| Some(node.get("permissions")?.entry(key)?.key_span));
+        let span = kind.node.get("permissions").and_then(|node| Some(node.entry(key)?.key_span));
         problem.at(&kind.source, span.unwrap_or_default())
     };
     let permissions = &kind.definition.permissions;
@@ -87,6 +86,11 @@ fn statement(
 ) -> Result<(String, Node), Problem> {
     let action = grant.action.clone().unwrap_or_else(|| call.to_owned());
     let api = action.split_once(':').map_or("", |(_, api)| api);
+    if action.contains('*') {
+        return Err(
+            Problem::error(format!("the action `{action}` is a pattern")).help("name each action that is needed")
+        );
+    }
     let mut node = match &grant.resources {
         GrantResources::Scope(word) if word == "any" => Node::map(vec![Entry::new("Resource", "*")]),
         GrantResources::Scope(name) => scope(name)?,
@@ -96,17 +100,18 @@ fn statement(
         }
     };
     let everything = node.get("Resource").is_some_and(|resource| {
-        resource.text() == Some("*") || resource.items().iter().any(|item| item.text() == Some("*"))
+        resource.text().is_some_and(is_everything) || resource.items().iter().filter_map(Node::text).any(is_everything)
     });
-    if everything && !is_read(api) && !WITHOUT_RESOURCES.contains(action.as_str()) {
-        return Err(Problem::error(format!("{action} is granted on every resource, and it changes something")).help(
+    let harmless = api.starts_with("Describe") || api.starts_with("List");
+    if everything && !harmless && !WITHOUT_RESOURCES.contains(action.as_str()) {
+        return Err(Problem::error(format!("{action} is granted on every resource")).help(
             "grant it on `target`, or on the ARNs that it needs: the action supports resource-level permissions",
         ));
     }
     if let Some(condition) = &grant.condition {
         let condition = substitute_all(Node::from(condition));
         let merged = match node.remove("Condition") {
-            Some(existing) => merge(&existing, &condition),
+            Some(existing) => merge(&existing, &condition)?,
             None => condition,
         };
         if let Value::Mapping(entries) = &mut node.value {
@@ -130,19 +135,37 @@ fn substitute_all(mut node: Node) -> Node {
     node
 }
 
-/// Both conditions: operators side by side, keys of the same operator together.
-fn merge(left: &Node, right: &Node) -> Node {
+/// Whether an ARN leaves the service or the resource open.
+fn is_everything(arn: &str) -> bool {
+    let plain = arn.replace("${AWS::", "${AWS_");
+    let parts: Vec<&str> = plain.splitn(6, ':').collect();
+    arn == "*" || parts.get(2) == Some(&"*") || parts.get(5) == Some(&"*")
+}
+
+/// Both conditions: operators side by side, keys of the same operator together. IAM compares keys without regard to
+/// case and reads a key once, so one that both name would silently drop the other's restriction.
+fn merge(left: &Node, right: &Node) -> Result<Node, Problem> {
     let mut operators = left.entries().to_vec();
     for operator in right.entries() {
         match operators.iter_mut().find(|known| known.key == operator.key) {
             Some(known) => {
+                let clash =
+                    operator.value.entries().iter().find(|entry| {
+                        known.value.entries().iter().any(|other| other.key.eq_ignore_ascii_case(&entry.key))
+                    });
+                if let Some(entry) = clash {
+                    return Err(Problem::error(format!(
+                        "the condition on `{}` is already the target's own",
+                        entry.key
+                    )));
+                }
                 let keys = known.value.entries().iter().chain(operator.value.entries()).cloned().collect();
                 known.value = Node::map(keys);
             }
             None => operators.push(operator.clone()),
         }
     }
-    Node::map(operators)
+    Ok(Node::map(operators))
 }
 
 #[cfg(test)]
@@ -150,10 +173,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_which_writes_take_no_resource() {
+    fn knows_which_actions_take_no_resource() {
         assert!(WITHOUT_RESOURCES.contains("ssm:CreateOpsItem"));
         assert!(!WITHOUT_RESOURCES.contains("ec2:StopInstances"));
+        assert!(!WITHOUT_RESOURCES.contains("secretsmanager:GetSecretValue"));
         assert!(WITHOUT_RESOURCES.len() > 1000);
+        assert!(is_everything("*") && is_everything("arn:aws:*:r:1:x") && is_everything("arn:aws:sqs:r:1:*"));
+        assert!(!is_everything("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"));
     }
 
     #[test]
@@ -167,10 +193,10 @@ mod tests {
     #[test]
     fn conditions_are_merged_by_operator() {
         let node = |value: serde_json::Value| Node::from(&value);
-        let merged = merge(
-            &node(serde_json::json!({"StringEquals": {"a": "1"}})),
-            &node(serde_json::json!({"StringEquals": {"b": "2"}, "Bool": {"c": "true"}})),
-        );
+        let left = node(serde_json::json!({"StringEquals": {"a": "1"}}));
+        let merged =
+            merge(&left, &node(serde_json::json!({"StringEquals": {"b": "2"}, "Bool": {"c": "true"}}))).unwrap();
+        assert!(merge(&left, &node(serde_json::json!({"StringEquals": {"A": "2"}}))).is_err());
         let expected = serde_json::json!({"StringEquals": {"a": "1", "b": "2"}, "Bool": {"c": "true"}});
         assert_eq!(merged.to_json(), expected);
     }

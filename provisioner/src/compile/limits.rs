@@ -3,8 +3,9 @@
 use super::template::references;
 use super::{CompiledStack, Resource};
 use crate::diagnostics::Problem;
+use crate::yaml::Node;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// CloudFormation quota, 2026-11: 51,200 bytes of template in a request. Larger ones go through a bucket.
 pub const MAX_INLINE_TEMPLATE: usize = 51_200;
@@ -16,13 +17,18 @@ const MAX_RESOURCES: usize = 500;
 const MAX_OUTPUTS: usize = 200;
 /// Parameter Store quota, 2026-11: 4 KB a parameter of the standard tier.
 const MAX_PARAMETER: usize = 4096;
+/// EventBridge quota, 2026-11: 2,048 characters an event pattern.
+const MAX_EVENT_PATTERN: usize = 2048;
+/// IAM quota, 2026-11: 10,240 characters for all inline policies of a role, without white space.
+const MAX_INLINE_POLICIES: usize = 10_240;
 /// Properties that name a resource in the account, by type.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 10] = [
     ("AWS::CloudWatch::Alarm", "AlarmName"),
     ("AWS::DynamoDB::Table", "TableName"),
     ("AWS::Events::Rule", "Name"),
     ("AWS::IAM::Role", "RoleName"),
     ("AWS::KMS::Alias", "AliasName"),
+    ("AWS::S3::Bucket", "BucketName"),
     ("AWS::SNS::Topic", "TopicName"),
     ("AWS::SQS::Queue", "QueueName"),
     ("AWS::SSM::Document", "Name"),
@@ -68,7 +74,7 @@ pub(super) fn check(stacks: &[CompiledStack]) -> Vec<Problem> {
                 );
             }
             let property = NAMES.iter().find(|(kind, _)| *kind == resource.kind()).map(|(_, property)| *property);
-            let name = property.and_then(|property| resource.property(&[property])).and_then(crate::yaml::Node::text);
+            let name = property.and_then(|property| resource.property(&[property])).and_then(Node::text);
             if let Some(name) = name
                 && let Some(other) = named.insert((resource.kind(), name), &stack.folder)
             {
@@ -81,9 +87,14 @@ pub(super) fn check(stacks: &[CompiledStack]) -> Vec<Problem> {
     found
 }
 
+/// The text of a rule's parameter. Parameter Store refuses `{{`, and JSON has another way to write a brace.
+pub(super) fn parameter_text(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default().replace("{{", "\\u007b\\u007b")
+}
+
 /// The rule's parameter must fit.
 pub(super) fn check_parameter(identity: &str, value: &Value) -> Option<Problem> {
-    let size = serde_json::to_string_pretty(value).map_or(0, |text| text.len());
+    let size = parameter_text(value).len();
     (size > MAX_PARAMETER).then(|| {
         Problem::error(format!(
             "the configuration of {identity} has {size} bytes, a parameter's limit is {MAX_PARAMETER}"
@@ -92,15 +103,41 @@ pub(super) fn check_parameter(identity: &str, value: &Value) -> Option<Problem> 
     })
 }
 
+/// What grows with the rule's selection: event patterns and inline policies.
+pub(super) fn check_sizes(identity: &str, resources: &[Resource], region: &str) -> Vec<Problem> {
+    let sized = resources.iter().filter_map(|resource| {
+        let (what, limit, node) = match resource.kind() {
+            "AWS::Events::Rule" => ("event pattern", MAX_EVENT_PATTERN, resource.property(&["EventPattern"])?),
+            "AWS::IAM::Role" => ("inline policies", MAX_INLINE_POLICIES, resource.property(&["Policies"])?),
+            _ => return None,
+        };
+        let size = resolved(node, region).len();
+        (size > limit).then(|| {
+            Problem::error(format!("the {what} of {identity} have {size} characters, AWS's limit is {limit}"))
+                .help("split the rule into several that select fewer resources each, or select by tag")
+        })
+    });
+    sized.collect()
+}
+
+/// A node as AWS gets it: compact JSON with pseudo parameters resolved.
+fn resolved(node: &Node, region: &str) -> String {
+    let json = node.to_json().to_string();
+    json.replace("${AWS::Partition}", "aws")
+        .replace("${AWS::Region}", region)
+        .replace("${AWS::AccountId}", "111122223333")
+}
+
 /// Every reference of a block leads to one of its resources or to a pseudo parameter.
 pub(super) fn check_references(identity: &str, resources: &[Resource]) -> Vec<Problem> {
     let ids: HashSet<&str> = resources.iter().map(|resource| resource.id.as_str()).collect();
     let mut found = Vec::new();
     for resource in resources {
-        let dangling = references(&resource.body)
+        let dangling: BTreeSet<String> = references(&resource.body)
             .into_iter()
-            .find(|name| !name.starts_with("AWS::") && !ids.contains(name.as_str()));
-        if let Some(name) = dangling {
+            .filter(|name| !name.starts_with("AWS::") && !ids.contains(name.as_str()))
+            .collect();
+        for name in dangling {
             found.push(
                 Problem::error(format!(
                     "{identity}: resource `{}` refers to `{name}`, which does not exist",

@@ -9,6 +9,7 @@ mod alarms;
 mod graph;
 mod iam;
 mod limits;
+mod resources;
 mod runbook;
 mod stacks;
 mod template;
@@ -21,11 +22,11 @@ pub use template::{Block, Resource, Template};
 use crate::config::Environment;
 use crate::diagnostics::{Problem, Problems};
 use crate::kinds::{Catalog, HealedBy, Kind};
-use crate::render::Renderer;
+use crate::render::{Renderer, insights_filter};
 use crate::rules::{HealingLoop, RuleSet};
 use crate::yaml::{self, Entry, Node};
 use healstack_model::rule::lease_seconds;
-use healstack_model::{EnvironmentName, Names, Notify};
+use healstack_model::{EnvironmentName, Names, Notify, StackName};
 use serde_json::{Map, Value, json};
 
 /// One stack, compiled.
@@ -94,6 +95,11 @@ impl<'a> Compiler<'a> {
             rules.extend(self.rule_stack(set, problems));
         }
         let mut stacks = self.own_stacks(&rules, problems);
+        if let Some(account) = stacks.iter().find(|stack| stack.folder == "account") {
+            for stack in &mut rules {
+                stack.depends_on.push(account.name.clone());
+            }
+        }
         stacks.append(&mut rules);
         problems.extend(limits::check(&stacks));
         stacks
@@ -136,11 +142,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    fn rule(
-        &self,
-        stack: &healstack_model::StackName,
-        healing: HealingLoop,
-    ) -> Result<(CompiledRule, Block), Vec<Problem>> {
+    fn rule(&self, stack: &StackName, healing: HealingLoop) -> Result<(CompiledRule, Block), Vec<Problem>> {
         let kind = &self.catalog.kinds[&healing.kind];
         let identity = format!("{stack}/{}", healing.rule.name);
         let context = self.context(stack, &healing);
@@ -161,16 +163,18 @@ impl<'a> Compiler<'a> {
             runbook = Some(parsed);
         }
         let alarms = alarms::read(&resources, &self.names);
-        let mut problems = alarms::check(kind, &identity, &resources, &alarms, runbook.as_ref(), &source);
+        let scope = alarms::RuleScope { identity: &identity, filters: fleet_filters(stack, &healing) };
+        let mut problems = alarms::check(kind, &scope, &resources, &alarms, runbook.as_ref(), &source);
 
         let parameter = parameter(&identity, &healing, kind, runbook.as_ref());
         problems.extend(limits::check_parameter(&identity, &parameter));
         resources.insert(0, self.parameter_resource(stack, &healing, &parameter));
         if let Some(runbook) = &runbook {
-            resources.push(self.role_resource(stack, &healing, &statements).map_err(single)?);
+            resources.push(self.role_resource(stack, &healing, &statements));
             resources.push(self.document_resource(stack, &healing, runbook));
         }
         problems.extend(limits::check_references(&identity, &resources));
+        problems.extend(limits::check_sizes(&identity, &resources, &self.environment.region));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -181,7 +185,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// What templates see.
-    fn context(&self, stack: &healstack_model::StackName, healing: &HealingLoop) -> Value {
+    fn context(&self, stack: &StackName, healing: &HealingLoop) -> Value {
         let rule = &healing.rule;
         json!({
             "env": self.environment_context(),
@@ -282,6 +286,14 @@ fn parameter(identity: &str, healing: &HealingLoop, kind: &Kind, runbook: Option
     parameter
 }
 
+/// What the WHERE of a fleet alarm may begin with: the tags that the rule's target selects by, or the dimensions that the
+/// agent puts on its metrics.
+fn fleet_filters(stack: &StackName, healing: &HealingLoop) -> Vec<String> {
+    let tags = healing.selector.get("tag").and_then(Value::as_object).and_then(insights_filter);
+    let dimensions = format!("Stack = '{stack}' AND \"Rule\" = '{}'", healing.rule.name);
+    tags.into_iter().chain([dimensions]).collect()
+}
+
 fn without_nulls(map: &Map<String, Value>) -> Map<String, Value> {
     map.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
@@ -312,7 +324,7 @@ fn attempts(count: u32) -> String {
 }
 
 impl CompiledStack {
-    /// Rules that act through a runbook or an agent or natively: all of them.
+    /// The number of its resources.
     #[must_use]
     pub fn resources(&self) -> usize {
         self.template.resources().count()

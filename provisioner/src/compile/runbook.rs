@@ -7,11 +7,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Systems Manager's own limit on one `aws:executeAwsApi` call, in seconds (Automation actions reference, 2026-11).
-const API_TIMEOUT: u64 = 25;
+pub(super) const API_TIMEOUT: u64 = 25;
+/// Actions whose worst case, permissions and verification the compiler understands.
+const ACTIONS: [&str; 5] =
+    ["aws:executeAwsApi", "aws:waitForAwsResourceProperty", "aws:assertAwsResourceProperty", "aws:branch", "aws:sleep"];
 /// Systems Manager quota, 2026-11: 64 KB a document.
 const MAX_DOCUMENT: usize = 64 * 1024;
-/// What the guard gives to every runbook.
-const GIVEN: [&str; 5] = ["ResourceId", "RuleName", "HealEventId", "Slot", "CooldownSeconds"];
+/// What the guard gives to every runbook besides `ResourceId`, whose pattern is the kind's.
+const GIVEN: [&str; 4] = ["RuleName", "HealEventId", "Slot", "CooldownSeconds"];
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -32,8 +35,10 @@ pub struct Step {
     pub attempts: u64,
     /// Where it goes on success.
     pub next: Vec<String>,
-    /// Where it goes on failure, when not to the end.
-    pub on_failure: Option<String>,
+    /// Where it goes on failure: `Ok` a step, `Err` what else `onFailure` says, `Abort` where it says nothing.
+    pub on_failure: Result<String, String>,
+    /// Whether its failure fails the automation.
+    pub is_critical: bool,
     /// Whether the automation ends here.
     pub is_end: bool,
     /// Where it stands in the rendered template.
@@ -51,14 +56,20 @@ impl Step {
     /// Whether the step changes something.
     #[must_use]
     pub fn writes(&self) -> bool {
-        match self.action.as_str() {
-            "aws:executeAwsApi" => {
-                let api = self.inputs.get("Api").and_then(Node::as_str).unwrap_or_default();
-                !is_read(api)
-            }
-            "aws:branch" | "aws:sleep" => false,
-            _ => !self.verifies(),
-        }
+        let api = self.inputs.get("Api").and_then(Node::as_str).unwrap_or_default();
+        self.action == "aws:executeAwsApi" && !self.calls_a_human() && !is_read(api)
+    }
+
+    /// Whether the step opens an `OpsItem`, which is how a runbook gives up.
+    #[must_use]
+    pub fn calls_a_human(&self) -> bool {
+        self.call().as_deref() == Some("ssm:CreateOpsItem")
+    }
+
+    /// Whether the step can fail for reasons that are not the runbook's own.
+    #[must_use]
+    pub fn can_fail(&self) -> bool {
+        self.call().is_some() && !self.calls_a_human()
     }
 
     /// Whether the step proves something.
@@ -145,16 +156,38 @@ fn read(source: &Arc<Source>, node: &Node, problems: &mut Vec<Problem>) -> Optio
     };
     let inputs = node.get("inputs").cloned().unwrap_or_else(|| Node::map(Vec::new()));
     let number = |key: &str| node.get(key).and_then(Node::as_int).and_then(|number| u64::try_from(number).ok());
+    if !ACTIONS.contains(&action.as_str()) {
+        let message = format!("step `{name}` uses {action}, which the compiler does not know");
+        problems.push(Problem::error(message).at(source, node.span).help(format!("use one of {}", ACTIONS.join(", "))));
+    }
+    let attempts = match node.get("maxAttempts") {
+        None => Some(1),
+        Some(attempts) => attempts.as_int().and_then(|attempts| u64::try_from(attempts).ok()).filter(|n| *n > 0),
+    };
+    let attempts = attempts.unwrap_or_else(|| {
+        problems.push(
+            Problem::error(format!("`maxAttempts` of step `{name}` must be a whole number")).at(source, node.span),
+        );
+        1
+    });
     let timeout = match action.as_str() {
         "aws:executeAwsApi" | "aws:branch" => API_TIMEOUT,
-        "aws:sleep" => inputs.get("Duration").and_then(Node::as_str).and_then(iso_seconds).unwrap_or_default(),
+        "aws:sleep" => {
+            let duration = inputs.get("Duration").and_then(Node::as_str).and_then(iso_seconds);
+            duration.unwrap_or_else(|| {
+                let message = format!("step `{name}` has no `Duration` of hours, minutes and seconds");
+                problems.push(Problem::error(message).at(source, node.span).help("write one like PT5M or PT1H30M"));
+                0
+            })
+        }
         _ => number("timeoutSeconds").unwrap_or_else(|| {
             let message = format!("step `{name}` has no `timeoutSeconds`, so its worst case is not known");
             problems.push(Problem::error(message).at(source, node.span));
             0
         }),
     };
-    let on_failure = text("onFailure").and_then(|target| target.strip_prefix("step:").map(str::to_owned));
+    let on_failure = text("onFailure").unwrap_or_else(|| "Abort".to_owned());
+    let on_failure = on_failure.strip_prefix("step:").map(str::to_owned).ok_or(on_failure);
     let mut next: Vec<String> = text("nextStep").into_iter().collect();
     if action == "aws:branch" {
         let choices = inputs.get("Choices").map(Node::items).unwrap_or_default();
@@ -165,7 +198,8 @@ fn read(source: &Arc<Source>, node: &Node, problems: &mut Vec<Problem>) -> Optio
     Some(Step {
         description: text("description"),
         outputs: outputs.iter().filter_map(|output| output.get("Name")?.as_str().map(str::to_owned)).collect(),
-        attempts: number("maxAttempts").unwrap_or(1),
+        attempts,
+        is_critical: !matches!(node.get("isCritical").map(|node| &node.value), Some(Value::Bool(false))),
         is_end: matches!(node.get("isEnd").map(|node| &node.value), Some(Value::Bool(true))),
         span: node.span,
         name,
@@ -210,13 +244,16 @@ fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
                     .help("bound it with `allowedPattern` or `allowedValues`"),
             );
         }
-        if name != "ResourceId" && GIVEN.contains(&name.as_str()) {
+        if GIVEN.contains(&name.as_str()) {
             found.push(Problem::error(format!("the compiler adds the parameter `{name}`")).at(source, entry.key_span));
         } else if name != "ResourceId" && entry.value.get("default").is_none() {
             found.push(
                 Problem::error(format!("nothing gives the runbook's parameter `{name}` a value"))
                     .at(source, entry.key_span)
-                    .help(format!("give it a `default` from the rule; the guard gives only {}", GIVEN.join(", "))),
+                    .help(format!(
+                        "give it a `default` from the rule; the guard gives only ResourceId, {}",
+                        GIVEN.join(", ")
+                    )),
             );
         }
     }
@@ -243,12 +280,12 @@ fn complete(node: &Node, identity: &str, cooldown: u64) -> Node {
     };
     let mut parameters = node.get("parameters").map(Node::entries).unwrap_or_default().to_vec();
     let given = [
-        ("RuleName", "The rule that heals.", format!("^{identity}$"), Some(identity.to_owned())),
-        ("HealEventId", "The healing's event id.", "^[0-9a-fA-F-]{36}$".to_owned(), None),
-        ("Slot", "The place in the rule's budget.", "^[0-9]{1,2}$".to_owned(), Some("0".to_owned())),
-        ("CooldownSeconds", "For the recorder.", "^[0-9]{1,8}$".to_owned(), Some(cooldown.to_string())),
+        ("The rule that heals.", format!("^{identity}$"), Some(identity.to_owned())),
+        ("The healing's event id.", "^[0-9a-fA-F-]{36}$".to_owned(), None),
+        ("The place in the rule's budget.", "^[0-9]{1,2}$".to_owned(), Some("0".to_owned())),
+        ("For the recorder.", "^[0-9]{1,8}$".to_owned(), Some(cooldown.to_string())),
     ];
-    for (name, description, pattern, default) in given {
+    for (name, (description, pattern, default)) in GIVEN.into_iter().zip(given) {
         parameters.push(Entry::new(name, parameter(description, &pattern, default)));
     }
     let mut entries = vec![Entry::new("schemaVersion", "0.3")];
@@ -316,13 +353,14 @@ mod tests {
     fn the_worst_case_is_the_longest_path_over_failures_too() {
         let runbook = parse(
             "  - {name: act, action: aws:executeAwsApi, maxAttempts: 3, onFailure: step:late, inputs: {Service: a, Api: Do}, nextStep: ok}
-  - {name: ok, action: aws:waitForAwsResourceProperty, timeoutSeconds: 100, inputs: {Service: a, Api: Get}, isEnd: true}
+  - {name: ok, action: aws:waitForAwsResourceProperty, timeoutSeconds: 100, onFailure: step:late, inputs: {Service: a, Api: Get}, isEnd: true}
   - {name: late, action: aws:sleep, inputs: {Duration: PT1H5M2S}, nextStep: sure}
-  - {name: sure, action: aws:assertAwsResourceProperty, timeoutSeconds: 60, inputs: {Service: a, Api: Get}, isEnd: true}
+  - {name: sure, action: aws:assertAwsResourceProperty, timeoutSeconds: 60, onFailure: step:human, inputs: {Service: a, Api: Get}, isEnd: true}
+  - {name: human, action: aws:executeAwsApi, inputs: {Service: ssm, Api: CreateOpsItem}, isEnd: true}
 ",
         );
-        assert_eq!(runbook.worst_case, 3 * API_TIMEOUT + 3902 + 60);
-        assert_eq!(runbook.calls().into_iter().collect::<Vec<_>>(), ["a:Do", "a:Get"]);
+        assert_eq!(runbook.worst_case, 3 * API_TIMEOUT + 100 + 3902 + 60 + API_TIMEOUT);
+        assert_eq!(runbook.calls().into_iter().collect::<Vec<_>>(), ["a:Do", "a:Get", "ssm:CreateOpsItem"]);
     }
 
     #[test]
@@ -336,9 +374,9 @@ mod tests {
 
     #[test]
     fn every_runbook_takes_what_the_guard_gives() {
-        let runbook = parse(
-            "  - {name: ok, action: aws:assertAwsResourceProperty, timeoutSeconds: 1, inputs: {Service: a, Api: Get}, isEnd: true}\n",
-        );
+        let human =
+            "  - {name: human, action: aws:executeAwsApi, inputs: {Service: ssm, Api: CreateOpsItem}, isEnd: true}\n";
+        let runbook = parse(human);
         let parameters = runbook.content.get("parameters").unwrap();
         for name in GIVEN {
             assert!(parameters.get(name).is_some(), "{name}");

@@ -53,8 +53,7 @@ pub struct Template {
 }
 
 /// Resource attributes in the order in which they are written.
-const ATTRIBUTES: [&str; 7] =
-    ["Type", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties"];
+const ATTRIBUTES: [&str; 6] = ["Type", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "Properties"];
 
 impl Template {
     /// Every resource.
@@ -130,6 +129,7 @@ pub(super) fn resources(source: &Arc<Source>, node: Node) -> Result<Vec<Resource
             attributes.sort_by_key(|attribute| order(&attribute.key));
         }
         drop_empty(&mut body);
+        body.walk_mut(&mut shorten_intrinsic);
         found.push(Resource { id: entry.key, comment, body });
     }
     if problems.is_empty() { Ok(found) } else { Err(problems) }
@@ -144,73 +144,103 @@ fn drop_empty(node: &mut Node) {
     });
 }
 
+/// Long intrinsics in their short form, `!GetAtt` with a dot: `{Ref: X}` is `!Ref X`, `!GetAtt [X, Arn]` is `!GetAtt X.Arn`.
+fn shorten_intrinsic(node: &mut Node) {
+    if let ([only], None) = (node.entries(), &node.tag) {
+        let tag = if only.key == "Ref" { Some("Ref") } else { only.key.strip_prefix("Fn::") };
+        if let (Some(tag), None) = (tag, &only.value.tag) {
+            *node = Node { tag: Some(tag.to_owned()), ..only.value.clone() };
+        }
+    }
+    if node.tag.as_deref() == Some("GetAtt") {
+        let parts: Option<Vec<&str>> = node.items().iter().map(Node::as_str).collect();
+        if let Some(parts) = parts.filter(|parts| parts.len() > 1) {
+            node.value = Value::String(parts.join("."));
+        }
+    }
+}
+
+/// A reference to a resource, where a node is one.
+enum Reference<'a> {
+    /// `!Ref` or `!GetAtt`: the id, and perhaps an attribute after a dot.
+    Direct(&'a mut String),
+    /// The text of a `!Sub`, and the names that it defines itself.
+    Substitution(&'a mut String, Vec<String>),
+}
+
+fn reference(node: &mut Node) -> Option<Reference<'_>> {
+    match (node.tag.as_deref()?, &mut node.value) {
+        ("Ref" | "GetAtt", Value::String(text)) => Some(Reference::Direct(text)),
+        ("Sub", Value::String(text)) => Some(Reference::Substitution(text, Vec::new())),
+        ("Sub", Value::Sequence(items)) => {
+            let own = items.get(1).map(Node::entries).unwrap_or_default();
+            let own = own.iter().map(|entry| entry.key.clone()).collect();
+            match &mut items.first_mut()?.value {
+                Value::String(text) => Some(Reference::Substitution(text, own)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 /// Gives local logical ids the prefix of their rule, in the resources and in every reference to them.
 pub(super) fn qualify(resources: &mut [Resource], prefix: &str) {
     let local: HashSet<String> = resources.iter().map(|resource| resource.id.clone()).collect();
-    let qualified = |id: &str| local.contains(id).then(|| format!("{prefix}{id}"));
+    let mut rename = |id: &str| local.contains(id).then(|| format!("{prefix}{id}"));
     for resource in resources {
         resource.id = format!("{prefix}{}", resource.id);
-        resource.body.walk_mut(&mut |node| {
-            let tag = node.tag.clone();
-            if let (Some(tag), Value::String(text)) = (tag, &mut node.value) {
-                match tag.as_str() {
-                    "Ref" | "GetAtt" => {
-                        let (id, attribute) = text.split_once('.').unwrap_or((text, ""));
-                        if let Some(id) = qualified(id) {
-                            *text = if attribute.is_empty() { id } else { format!("{id}.{attribute}") };
-                        }
-                    }
-                    "Sub" => *text = qualify_sub(text, &qualified),
-                    _ => {}
-                }
-            }
-        });
-        if let Some(depends) = resource.body.remove("DependsOn") {
-            let items = if depends.text().is_some() { vec![depends] } else { depends.items().to_vec() };
-            let items: Vec<Node> = items
-                .iter()
-                .filter_map(Node::text)
-                .map(|id| qualified(id).unwrap_or_else(|| id.to_owned()).into())
-                .collect();
-            if let Value::Mapping(attributes) = &mut resource.body.value {
-                attributes.insert(1, Entry::new("DependsOn", items));
-            }
-        }
+        rename_references(&mut resource.body, &mut rename);
     }
-}
-
-fn qualify_sub(text: &str, qualified: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut parts = text.split("${");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out.push_str("${");
-        let name = part.split(['}', '.']).next().unwrap_or_default();
-        match qualified(name) {
-            Some(id) => {
-                out.push_str(&id);
-                out.push_str(&part[name.len()..]);
-            }
-            None => out.push_str(part),
-        }
-    }
-    out
 }
 
 /// The logical ids and pseudo parameters that a resource refers to.
-pub(super) fn references(node: &Node) -> Vec<String> {
+pub(super) fn references(body: &Node) -> Vec<String> {
     let mut found = Vec::new();
-    node.walk(&mut |node| match (node.tag.as_deref(), node.text()) {
-        (Some("Ref"), Some(text)) => found.push(text.to_owned()),
-        (Some("GetAtt"), Some(text)) => found.push(text.split('.').next().unwrap_or_default().to_owned()),
-        (Some("Sub"), Some(text)) => found.extend(
-            text.split("${")
-                .skip(1)
-                .filter(|part| !part.starts_with('!'))
-                .map(|part| part.split(['}', '.']).next().unwrap_or_default().to_owned()),
-        ),
-        _ => {}
+    rename_references(&mut body.clone(), &mut |id| {
+        found.push(id.to_owned());
+        None
     });
     found
+}
+
+/// Calls `rename` for every id that `body` refers to, and writes what it gives in the id's place.
+fn rename_references(body: &mut Node, rename: &mut dyn FnMut(&str) -> Option<String>) {
+    body.walk_mut(&mut |node| match reference(node) {
+        Some(Reference::Direct(text)) => {
+            let id = text.split('.').next().unwrap_or_default();
+            if let Some(renamed) = rename(id) {
+                text.replace_range(..id.len(), &renamed);
+            }
+        }
+        Some(Reference::Substitution(text, own)) => {
+            let mut parts = text.split("${");
+            let mut out = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                let id = part.split(['}', '.']).next().unwrap_or_default();
+                let literal = id.starts_with('!') || own.iter().any(|name| name == id);
+                let renamed = if literal { None } else { rename(id) };
+                out.push_str("${");
+                out.push_str(renamed.as_deref().unwrap_or(id));
+                out.push_str(&part[id.len()..]);
+            }
+            *text = out;
+        }
+        None => {}
+    });
+    let depends = match &mut body.value {
+        Value::Mapping(attributes) => attributes.iter_mut().find(|attribute| attribute.key == "DependsOn"),
+        _ => None,
+    };
+    if let Some(depends) = depends {
+        depends.value.walk_mut(&mut |node| {
+            if let Value::String(id) = &mut node.value
+                && let Some(renamed) = rename(id)
+            {
+                *id = renamed;
+            }
+        });
+    }
 }
 
 #[cfg(test)]
@@ -220,7 +250,7 @@ mod tests {
 
     #[test]
     fn qualifies_local_references_only() {
-        let text = "Topic: {Type: AWS::SNS::Topic}\nPolicy:\n  Type: X\n  DependsOn: Topic\n  Properties:\n    A: !Ref Topic\n    B: !GetAtt Topic.Arn\n    C: !Sub \"${Topic}/${Topic.Arn}/${AWS::Region}/${!Topic}\"\n    D: !Ref AWS::AccountId\n    E:\n";
+        let text = "Topic: {Type: AWS::SNS::Topic}\nPolicy:\n  Type: X\n  DependsOn: Topic\n  Properties:\n    A: !Ref Topic\n    B: !GetAtt Topic.Arn\n    C: !Sub \"${Topic}/${Topic.Arn}/${AWS::Region}/${!Topic}\"\n    D: !Ref AWS::AccountId\n    E:\n    F: {Ref: Topic}\n    G: !GetAtt [Topic, Arn]\n    H: {Fn::Sub: [\"${Topic}${own}\", {own: {Fn::GetAtt: Topic.Arn}}]}\n";
         let source = Source::new("t", text);
         let mut found = resources(&source, yaml::parse(&source).unwrap()).unwrap();
         qualify(&mut found, "Rule");
@@ -230,8 +260,13 @@ mod tests {
         assert_eq!((text("A"), text("B")), ("RuleTopic".into(), "RuleTopic.Arn".into()));
         assert_eq!(text("C"), "${RuleTopic}/${RuleTopic.Arn}/${AWS::Region}/${!Topic}");
         assert_eq!((text("D"), text("E")), ("AWS::AccountId".into(), "-".into()));
-        assert_eq!(policy.body.pointer("/DependsOn/0").and_then(Node::text), Some("RuleTopic"));
-        assert_eq!(references(&policy.body).len(), 6);
+        assert_eq!((text("F"), text("G")), ("RuleTopic".into(), "RuleTopic.Arn".into()));
+        let sub = policy.property(&["H"]).unwrap();
+        assert_eq!(sub.pointer("/0").and_then(Node::text), Some("${RuleTopic}${own}"));
+        assert_eq!(sub.pointer("/1/own").and_then(Node::text), Some("RuleTopic.Arn"));
+        assert_eq!(policy.body.get("DependsOn").and_then(Node::text), Some("RuleTopic"));
+        let ids = references(&policy.body);
+        assert_eq!(ids.iter().filter(|id| *id == "RuleTopic").count(), 9, "{ids:?}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use files::TemplateFiles;
 use crate::diagnostics::{Problem, Problems, Source};
 use crate::schema::Schema;
 use crate::yaml::{self, Node};
-use healstack_model::{Action, Layer};
+use healstack_model::{Action, Layer, RuleFile};
 use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -35,6 +35,8 @@ pub struct Kind {
     pub definition: Definition,
     /// Where it says it.
     pub source: Arc<Source>,
+    /// The file's tree, for the places of problems.
+    pub node: Node,
     /// The schema of `parameters`.
     pub parameters: Schema,
     /// The schema of `signal`.
@@ -75,14 +77,17 @@ pub struct Catalog {
     pub kinds: IndexMap<String, Kind>,
     /// By name, sorted.
     pub targets: IndexMap<String, TargetType>,
+    /// The schema of rule files, without what the kinds add.
+    pub rule_files: Schema,
     /// The files behind them.
     pub files: TemplateFiles,
 }
 
 impl Catalog {
     /// Reads every kind, reporting everything that is wrong with any of them.
-    pub fn load(files: TemplateFiles, problems: &mut Problems) -> Self {
-        let mut catalog = Self { kinds: IndexMap::new(), targets: IndexMap::new(), files };
+    pub fn load(files: TemplateFiles, problems: &mut Problems) -> Option<Self> {
+        let rule_files = problems.take(Schema::of::<RuleFile>().map_err(Problem::error))?;
+        let mut catalog = Self { kinds: IndexMap::new(), targets: IndexMap::new(), rule_files, files };
         let paths: Vec<String> = catalog.files.paths().map(str::to_owned).collect();
         for path in paths {
             let parts: Vec<&str> = path.split('/').collect();
@@ -97,18 +102,34 @@ impl Catalog {
             }
         }
         catalog.check_targets(problems);
-        catalog
+        Some(catalog)
     }
 
     fn load_target(&mut self, name: &str, path: &str, problems: &mut Problems) {
         let source = self.files.source(path);
-        let Some((definition, node)) = read::<Target>(&source, "a target type", problems) else { return };
+        let Some((mut definition, node)) = read::<Target>(&source, "a target type", problems) else { return };
+        self.inline_selectors(&mut definition.selector);
         let schema = Schema::new(definition.selector.clone()).map_err(|reason| {
             let span = node.get("selector").map_or(node.span, |node| node.span);
             Problem::error(format!("`selector` is no JSON Schema: {reason}")).at(&source, span)
         });
         if let Some(selector) = problems.take(schema) {
             self.targets.insert(name.to_owned(), TargetType { name: name.to_owned(), definition, selector });
+        }
+    }
+
+    /// Puts another target type's selector wherever one refers to it: `{x-selector: instances}`.
+    fn inline_selectors(&self, schema: &mut Value) {
+        if let Some(name) = schema.get("x-selector").and_then(Value::as_str) {
+            let path = format!("targets/{name}.yaml");
+            let selector =
+                yaml::parse(&self.files.source(&path)).ok().and_then(|node| Some(node.get("selector")?.to_json()));
+            *schema = selector.unwrap_or_else(|| json!({"$ref": format!("no-such-target-type:{name}")}));
+        }
+        match schema {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.inline_selectors(item)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.inline_selectors(value)),
+            _ => {}
         }
     }
 
@@ -142,7 +163,7 @@ impl Catalog {
         let signal = schema("signal", &definition.signal);
         if let (Some(parameters), Some(signal)) = (parameters, signal) {
             let has_runbook = self.files.contains(&format!("{id}/runbook.yaml.hbs"));
-            self.kinds.insert(id.clone(), Kind { id, definition, source, parameters, signal, has_runbook });
+            self.kinds.insert(id.clone(), Kind { id, definition, source, node, parameters, signal, has_runbook });
         }
     }
 

@@ -3,11 +3,13 @@
 //! Rule files and rendered templates go through the same tree. A parser crate gives the events; the tree, its limits
 //! and the writer are ours because errors need byte spans and generated templates need tags and comments.
 
+mod data;
 mod emit;
 mod node;
 mod parse;
 mod scalar;
 
+pub use data::check_data;
 pub use emit::Writer;
 pub use node::{Entry, Mapping, Node, Span, Value};
 pub use parse::parse;

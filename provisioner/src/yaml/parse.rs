@@ -85,8 +85,10 @@ impl<'a> Builder<'a> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
+                // `!!str 123` is text.
+                let as_text = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
                 let tag = local_tag(tag);
-                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let plain = style == ScalarStyle::Plain && tag.is_none() && !as_text;
                 let value = if plain { resolve(&text) } else { Value::String(text.into_owned()) };
                 self.finish(Node { value, span, tag }, anchor, 1)?;
             }

@@ -26,7 +26,12 @@ pub(super) fn resolve(text: &str) -> Value {
             return Value::Int(number);
         }
         if let Ok(number) = text.parse::<f64>() {
-            return Value::Float(number);
+            // 10.0 is 10: what asks for a whole number takes it, and no template says 10.0.
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+            return match number {
+                whole if whole.fract() == 0.0 && whole.abs() < 1e15 => Value::Int(whole as i64),
+                other => Value::Float(other),
+            };
         }
     }
     Value::String(text.to_owned())
@@ -99,6 +104,7 @@ mod tests {
         assert_eq!(resolve("-12"), Value::Int(-12));
         assert_eq!(resolve("0x1F"), Value::Int(31));
         assert_eq!(resolve("1.5"), Value::Float(1.5));
+        assert_eq!(resolve("10.0"), Value::Int(10));
         assert_eq!(resolve("10m"), Value::String("10m".into()));
         assert_eq!(resolve("2026-11-23"), Value::String("2026-11-23".into()));
         assert_eq!(resolve("-"), Value::String("-".into()));

@@ -1,109 +1,27 @@
-//! JSON Schema: the one definition of what may be written, for editors and for errors alike.
-//!
-//! A file is checked against its schema first, which finds everything that is wrong at once; each finding is then told
-//! in the user's words, at its place in the file.
+//! A finding of the schema, told in the user's words.
 
+use super::{list, nearest};
 use crate::diagnostics::{Problem, Source};
 use crate::yaml::{Node, Span, Value as Yaml};
+use healstack_model::name::NameError;
 use healstack_model::{EnvironmentName, Prefix, RuleName, Seconds, StackName};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{ValidationError, Validator};
-use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{JsonSchema, Schema as Generated, generate::SchemaSettings};
-use serde_json::{Value, json};
-use std::collections::HashSet;
+use serde_json::Value;
 use std::sync::Arc;
 
-/// A schema ready to check with.
-#[derive(Debug)]
-pub struct Schema {
-    json: Value,
-    validator: Validator,
-}
-
-impl Schema {
-    /// The schema of a Rust type.
-    pub fn of<T: JsonSchema>() -> Result<Self, String> {
-        Self::new(generate::<T>())
-    }
-
-    /// A schema that stands in a kind's folder. Fails with the reason when it is none.
-    pub fn new(json: Value) -> Result<Self, String> {
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(false)
-            .build(&json)
-            .map_err(|error| format!("{error} at {}", error.instance_path()))?;
-        Ok(Self { json, validator })
-    }
-
-    /// The schema itself.
-    #[must_use]
-    pub fn json(&self) -> &Value {
-        &self.json
-    }
-
-    /// Everything about `node` that the schema does not allow. `what` names the node in messages: "a rule".
-    #[must_use]
-    pub fn check(&self, source: &Arc<Source>, node: &Node, what: &str) -> Vec<Problem> {
-        let instance = node.to_json();
-        let mut seen = HashSet::new();
-        self.validator
-            .iter_errors(&instance)
-            .filter(|error| seen.insert((error.instance_path().to_string(), subject(error))))
-            .flat_map(|error| self.problems(source, node, what, &error))
-            .collect()
-    }
-
-    fn problems(&self, source: &Arc<Source>, root: &Node, what: &str, error: &ValidationError<'_>) -> Vec<Problem> {
-        let path = error.instance_path().as_str();
-        let schema = self.schema_node(error);
-        let node = root.pointer(path).unwrap_or(root);
-        let at = Place { source, root, what, path, node, schema };
-        match error.kind() {
-            ValidationErrorKind::AdditionalProperties { unexpected }
-            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-                unexpected.iter().map(|field| at.unknown_field(field)).collect()
-            }
-            ValidationErrorKind::Required { property } => vec![at.missing(property.as_str().unwrap_or_default())],
-            ValidationErrorKind::PropertyNames { error } => {
-                let name = error.instance().as_str().unwrap_or_default().to_owned();
-                let span = node.entry(&name).map_or(node.span, |entry| entry.key_span);
-                vec![at.problem(format!("`{name}` cannot be a key of {}", at.name()), span)]
-            }
-            kind => vec![at.value(kind, error.instance())],
-        }
-    }
-
-    /// The part of the schema that holds the keyword at fault.
-    fn schema_node(&self, error: &ValidationError<'_>) -> &Value {
-        let path = error.schema_path().as_str();
-        let parent = path.rfind('/').map_or("", |slash| &path[..slash]);
-        self.json.pointer(parent).unwrap_or(&Value::Null)
-    }
-}
-
-/// One message for one subject: a value that breaks a pattern and a length is wrong once.
-fn subject(error: &ValidationError<'_>) -> String {
-    match error.kind() {
-        ValidationErrorKind::Required { property } => format!("missing {property}"),
-        ValidationErrorKind::AdditionalProperties { .. } => "unknown".to_owned(),
-        _ => "value".to_owned(),
-    }
-}
-
 /// A finding's place, and what is known there.
-struct Place<'a> {
-    source: &'a Arc<Source>,
-    root: &'a Node,
-    what: &'a str,
-    path: &'a str,
-    node: &'a Node,
-    schema: &'a Value,
+pub(super) struct Place<'a> {
+    pub(super) source: &'a Arc<Source>,
+    pub(super) root: &'a Node,
+    pub(super) what: &'a str,
+    pub(super) path: &'a str,
+    pub(super) node: &'a Node,
+    pub(super) schema: &'a Value,
 }
 
 impl Place<'_> {
     /// The field at fault, or what the whole node is called.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self.path.rsplit('/').next().filter(|last| !last.is_empty()) {
             Some(last) if last.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let parent = &self.path[..self.path.len() - last.len() - 1];
@@ -119,7 +37,7 @@ impl Place<'_> {
         }
     }
 
-    fn problem(&self, message: String, span: Span) -> Problem {
+    pub(super) fn problem(&self, message: String, span: Span) -> Problem {
         let problem = Problem::error(message).at(self.source, span);
         match self.schema.get("x-help").and_then(Value::as_str) {
             Some(help) => problem.help(help),
@@ -137,7 +55,7 @@ impl Place<'_> {
         if empty { key().unwrap_or(self.node.span) } else { self.node.span }
     }
 
-    fn unknown_field(&self, field: &str) -> Problem {
+    pub(super) fn unknown_field(&self, field: &str) -> Problem {
         let span = self.node.entry(field).map_or(self.node.span, |entry| entry.key_span);
         let known: Vec<&str> = self
             .schema
@@ -146,6 +64,7 @@ impl Place<'_> {
             .map(|properties| properties.keys().map(String::as_str).collect())
             .unwrap_or_default();
         let help = match nearest(field, &known) {
+            _ if field == "<<" => "merge keys are not supported: repeat the fields, or use `defaults`".to_owned(),
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("{} takes no fields", self.name()),
             None => format!("the fields of {} are {}", self.name(), list(&known)),
@@ -153,7 +72,7 @@ impl Place<'_> {
         Problem::error(format!("unknown field `{field}` in {}", self.name())).at(self.source, span).help(help)
     }
 
-    fn missing(&self, field: &str) -> Problem {
+    pub(super) fn missing(&self, field: &str) -> Problem {
         let example = self.schema.pointer(&format!("/properties/{field}/x-help")).and_then(Value::as_str);
         let description = self.schema.pointer(&format!("/properties/{field}/description")).and_then(Value::as_str);
         let help = match (example, description) {
@@ -164,16 +83,27 @@ impl Place<'_> {
         Problem::error(format!("{} has no `{field}`", self.name())).at(self.source, self.span()).help(help)
     }
 
-    fn value(&self, kind: &ValidationErrorKind, instance: &Value) -> Problem {
+    pub(super) fn value(&self, kind: &ValidationErrorKind, instance: &Value) -> Problem {
         let name = self.name();
         let shown = show(instance);
         let unit = self.schema.get("x-unit").and_then(Value::as_str).map(|unit| format!(" {unit}")).unwrap_or_default();
+        if self.node.value == Yaml::Null && !self.path.is_empty() {
+            return Problem::error(format!("{name} is empty"))
+                .at(self.source, self.span())
+                .help("give it a value, or leave the field out");
+        }
         let (message, help) = match kind {
-            ValidationErrorKind::Type { kind } => (
-                format!("{name} must be {}, this is {}", expected(kind), found(&self.node.value)),
-                matches!(self.node.value, Yaml::Int(_) | Yaml::Float(_) | Yaml::Bool(_))
-                    .then(|| format!("put it in quotes: \"{}\"", shown.trim_matches('`'))),
-            ),
+            ValidationErrorKind::Type { kind } => {
+                let expected = expected(kind);
+                let scalar = matches!(self.node.value, Yaml::Int(_) | Yaml::Float(_) | Yaml::Bool(_));
+                let help = match (&self.node.value, expected.as_str()) {
+                    (_, "text") if scalar => Some(format!("put it in quotes: \"{}\"", self.written())),
+                    (Yaml::String(_), "true or false") => Some("write true or false, without quotes".to_owned()),
+                    (Yaml::String(_), "a whole number") => Some("write digits, without quotes".to_owned()),
+                    _ => None,
+                };
+                (format!("{name} must be {expected}, this is {}", self.found()), help)
+            }
             ValidationErrorKind::Enum { options } => {
                 let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 let near = instance.as_str().and_then(|text| nearest(text, &options));
@@ -225,6 +155,22 @@ impl Place<'_> {
         }
     }
 
+    /// The value as it stands in the file.
+    fn written(&self) -> &str {
+        self.source.text().get(self.node.span.start..self.node.span.end).unwrap_or_default().trim()
+    }
+
+    fn found(&self) -> String {
+        match &self.node.value {
+            Yaml::Null => "empty".to_owned(),
+            Yaml::Bool(value) => format!("`{value}`"),
+            Yaml::Int(_) | Yaml::Float(_) => format!("the number {}", self.written()),
+            Yaml::String(text) => format!("the text `{}`", text.chars().take(40).collect::<String>()),
+            Yaml::Sequence(_) => "a list".to_owned(),
+            Yaml::Mapping(_) => "a map".to_owned(),
+        }
+    }
+
     fn range(&self, unit: &str) -> Option<String> {
         let bound = |keyword| self.schema.get(keyword).map(bare);
         match (bound("minimum"), bound("maximum")) {
@@ -247,31 +193,19 @@ fn explain(format: &str, instance: &Value) -> Option<(String, String)> {
         return Some((error.to_string(), error.help().to_owned()));
     }
     let text = instance.as_str()?;
-    let error = match format {
-        RuleName::FORMAT => RuleName::new(text).err()?,
-        StackName::FORMAT => StackName::new(text).err()?,
-        EnvironmentName::FORMAT => EnvironmentName::new(text).err()?,
-        Prefix::FORMAT => Prefix::new(text).err()?,
+    let (error, near) = match format {
+        RuleName::FORMAT => (RuleName::new(text).err()?, RuleName::nearest(text)),
+        StackName::FORMAT => (StackName::new(text).err()?, StackName::nearest(text)),
+        EnvironmentName::FORMAT => (EnvironmentName::new(text).err()?, EnvironmentName::nearest(text)),
+        Prefix::FORMAT => (Prefix::new(text).err()?, Prefix::nearest(text)),
         _ => return None,
     };
-    Some((error.to_string(), error.help()))
-}
-
-/// The most similar candidate, when one is similar enough to be meant.
-#[must_use]
-pub fn nearest<'a>(text: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    candidates
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(&text.to_ascii_lowercase(), candidate), *candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
-}
-
-/// `a`, `b` and `c`, each in backticks.
-#[must_use]
-pub fn list(items: &[&str]) -> String {
-    items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+    let help = match near {
+        // A name that is only too long is cut by its own help.
+        Some(near) if !matches!(error, NameError::TooLong { .. }) => format!("{}, for instance `{near}`", error.help()),
+        _ => error.help(),
+    };
+    Some((error.to_string(), help))
 }
 
 fn lower_first(text: &str) -> String {
@@ -305,72 +239,5 @@ fn expected(kind: &TypeKind) -> String {
     match kind {
         TypeKind::Single(kind) => word(kind).to_owned(),
         TypeKind::Multiple(kinds) => kinds.iter().map(|kind| word(&kind)).collect::<Vec<_>>().join(" or "),
-    }
-}
-
-fn found(value: &Yaml) -> String {
-    match value {
-        Yaml::Null => "empty".to_owned(),
-        Yaml::Bool(value) => format!("`{value}`"),
-        Yaml::Int(value) => format!("the number {value}"),
-        Yaml::Float(value) => format!("the number {value}"),
-        Yaml::String(text) => format!("the text `{}`", text.chars().take(40).collect::<String>()),
-        Yaml::Sequence(_) => "a list".to_owned(),
-        Yaml::Mapping(_) => "a map".to_owned(),
-    }
-}
-
-/// The JSON Schema of a type, self-contained, in the form that [`Schema`] and editors read best.
-#[must_use]
-pub fn generate<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12()
-        .with(|settings| {
-            settings.inline_subschemas = true;
-            settings.meta_schema = None;
-        })
-        .with_transform(RecursiveTransform(Readable));
-    settings.into_generator().into_root_schema_for::<T>().to_value()
-}
-
-/// Turns what is generated for Rust's types into what people mean by them.
-#[derive(Debug, Clone)]
-struct Readable;
-
-impl Transform for Readable {
-    fn transform(&mut self, schema: &mut Generated) {
-        let Some(object) = schema.as_object_mut() else { return };
-        // An optional field is left out, it is not null.
-        if let Some(Value::Array(types)) = object.get_mut("type") {
-            types.retain(|kind| kind != "null");
-            if let [only] = types.as_slice() {
-                let only = only.clone();
-                object.insert("type".to_owned(), only);
-            }
-        }
-        if let Some(Value::Array(options)) = object.get_mut("enum") {
-            options.retain(|option| !option.is_null());
-        }
-        if let Some(Value::Array(options)) = object.get("anyOf").cloned()
-            && let [Value::Object(only), null] = options.as_slice()
-            && null == &json!({"type": "null"})
-        {
-            object.remove("anyOf");
-            for (key, value) in only {
-                object.entry(key.clone()).or_insert_with(|| value.clone());
-            }
-        }
-        // Documented words are one list of words.
-        if let Some(Value::Array(options)) = object.get("oneOf") {
-            let words: Option<Vec<Value>> = options.iter().map(|option| option.get("const").cloned()).collect();
-            if let Some(words) = words {
-                object.remove("oneOf");
-                object.insert("enum".to_owned(), words.into());
-            }
-        }
-        for noise in ["default", "title"] {
-            if object.get(noise).is_some_and(|value| value.is_null() || noise == "title") {
-                object.remove(noise);
-            }
-        }
     }
 }

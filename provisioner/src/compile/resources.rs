@@ -1,0 +1,89 @@
+//! Resources that every rule has: its parameter, and with a runbook the role and the document.
+
+use super::{Compiler, Resource, Runbook, limits};
+use crate::rules::HealingLoop;
+use crate::yaml::{Entry, Node, Value as Yaml};
+use healstack_model::StackName;
+use serde_json::Value;
+
+impl Compiler<'_> {
+    /// The rule's Parameter Store parameter.
+    pub(super) fn parameter_resource(&self, stack: &StackName, healing: &HealingLoop, value: &Value) -> Resource {
+        let properties = vec![
+            Entry::new("Name", self.names.parameter(stack, &healing.rule.name)),
+            Entry::new("Description", format!("Desired configuration of {stack}/{}", healing.rule.name)),
+            Entry::new("Type", "String"),
+            Entry::new("Tier", "Standard"),
+            Entry::new("Value", limits::parameter_text(value)),
+        ];
+        let body = vec![Entry::new("Type", "AWS::SSM::Parameter"), Entry::new("Properties", Node::map(properties))];
+        Resource {
+            id: "Rule".to_owned(),
+            comment: Some(
+                "What the guard and the agent read. Pauses are kept elsewhere, so a deployment undoes none.".to_owned(),
+            ),
+            body: Node::map(body),
+        }
+    }
+
+    /// The role that the rule's runbook assumes.
+    pub(super) fn role_resource(&self, stack: &StackName, healing: &HealingLoop, statements: &[Node]) -> Resource {
+        let map = |entries: Vec<(&str, Node)>| {
+            Node::map(entries.into_iter().map(|(key, value)| Entry::new(key, value)).collect())
+        };
+        let executions = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:automation-execution/*";
+        let trust = map(vec![
+            ("Effect", "Allow".into()),
+            ("Principal", map(vec![("Service", "ssm.amazonaws.com".into())])),
+            ("Action", "sts:AssumeRole".into()),
+            (
+                "Condition",
+                map(vec![
+                    ("StringEquals", map(vec![("aws:SourceAccount", Node::from("AWS::AccountId").tagged("Ref"))])),
+                    ("ArnLike", map(vec![("aws:SourceArn", Node::from(executions).tagged("Sub"))])),
+                ]),
+            ),
+        ]);
+        let document =
+            |statements: Vec<Node>| map(vec![("Version", "2012-10-17".into()), ("Statement", statements.into())]);
+        let policy = map(vec![("PolicyName", "runbook".into()), ("PolicyDocument", document(statements.to_vec()))]);
+        let properties = map(vec![
+            ("RoleName", self.names.role(stack, &healing.rule.name).into()),
+            ("Path", self.names.runbook_role_path().into()),
+            ("Description", format!("Runbook of {stack}/{}", healing.rule.name).into()),
+            ("AssumeRolePolicyDocument", document(vec![trust])),
+            ("Policies", vec![policy].into()),
+        ]);
+        let body = map(vec![("Type", "AWS::IAM::Role".into()), ("Properties", properties)]);
+        Resource {
+            id: "RunbookRole".to_owned(),
+            comment: Some("Derived from what the runbook calls, limited to what the rule's target selects.".to_owned()),
+            body,
+        }
+    }
+
+    /// The runbook.
+    pub(super) fn document_resource(&self, stack: &StackName, healing: &HealingLoop, runbook: &Runbook) -> Resource {
+        let mut content = runbook.content.clone();
+        if let Yaml::Mapping(entries) = &mut content.value {
+            // After schemaVersion and description.
+            let at = entries.len().min(2);
+            entries.insert(at, Entry::new("assumeRole", Node::from("RunbookRole.Arn").tagged("GetAtt")));
+        }
+        let properties = vec![
+            Entry::new("Name", self.names.document(stack, &healing.rule.name)),
+            Entry::new("DocumentType", "Automation"),
+            Entry::new("DocumentFormat", "YAML"),
+            // A change makes a new version and keeps the name, so that a running healing goes on with its own.
+            Entry::new("UpdateMethod", "NewVersion"),
+            Entry::new("TargetType", "/"),
+            Entry::new("Content", content),
+        ];
+        let body = vec![Entry::new("Type", "AWS::SSM::Document"), Entry::new("Properties", Node::map(properties))];
+        Resource {
+            id: "Runbook".to_owned(),
+            comment: Some(format!("Takes at most {} s. {}", runbook.worst_case, runbook.description)),
+            body: Node::map(body),
+        }
+    }
+}

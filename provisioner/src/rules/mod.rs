@@ -1,0 +1,96 @@
+//! From rule files to typed healing loops: the kind is selected, defaults are filled in, and everything that a rule
+//! says has been checked.
+
+mod files;
+mod parse;
+mod resolve;
+
+pub use files::MAX_FILE;
+pub use parse::parse;
+
+use crate::diagnostics::{Problem, Problems, Source};
+use crate::kinds::Catalog;
+use crate::yaml::Span;
+use healstack_model::{Budget, Mode, Notify, Rule, Seconds, StackName};
+use serde_json::{Map, Value};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The rules of one file.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// The stack that they become.
+    pub stack: StackName,
+    /// The file.
+    pub source: Arc<Source>,
+    /// The rules, sorted by name, so that their order in the file changes nothing.
+    pub loops: Vec<HealingLoop>,
+}
+
+/// One rule with everything filled in.
+#[derive(Debug)]
+pub struct HealingLoop {
+    /// What the user wrote.
+    pub rule: Rule,
+    /// The kind's identity, `<layer>/<kind>`.
+    pub kind: String,
+    /// The target's type.
+    pub target_type: String,
+    /// The target's selector.
+    pub selector: Value,
+    /// Parameters with defaults.
+    pub parameters: Map<String, Value>,
+    /// The signal's threshold and datapoints with defaults.
+    pub signal: Map<String, Value>,
+    /// From the end of a healing to the next.
+    pub cooldown: Seconds,
+    /// Within `window`.
+    pub max_attempts: u32,
+    /// The span in which attempts count.
+    pub window: Seconds,
+    /// How long a resource must stay healthy until its attempts start again.
+    pub stable_for: Seconds,
+    /// Healings at once and in an hour.
+    pub budget: Budget,
+    /// What the rule may do.
+    pub mode: Mode,
+    /// What is reported.
+    pub notify: Notify,
+    /// An alarm that stops healing.
+    pub suppress_while: Option<String>,
+    /// Where the rule stands.
+    pub span: Span,
+}
+
+impl HealingLoop {
+    /// Whether the rule acts: it is on, and neither observing nor off.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.rule.enabled && self.mode == Mode::Enforce
+    }
+
+    /// Whether the rule's alarms do anything at all.
+    #[must_use]
+    pub fn signals(&self) -> bool {
+        self.rule.enabled && self.mode != Mode::Off
+    }
+}
+
+/// Reads every rule file of a folder, in the order of their names. `shown` is the folder as the user knows it.
+pub fn load(dir: &Path, shown: &str, catalog: &Catalog, problems: &mut Problems) -> Vec<RuleSet> {
+    let mut sets: Vec<RuleSet> = Vec::new();
+    for source in files::read_all(dir, shown, problems) {
+        let Some(set) = parse(&source, catalog, problems) else { continue };
+        if let Some(twin) = sets.iter().find(|other| other.stack == set.stack) {
+            let message = format!("the stack `{}` is also that of {}", set.stack, twin.source.name());
+            problems.push(
+                Problem::error(message)
+                    .at(&source, Span::default())
+                    .help("give each rule file a `stack` of its own, or put the rules into one file"),
+            );
+            continue;
+        }
+        sets.push(set);
+    }
+    sets
+}

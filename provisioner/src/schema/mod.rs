@@ -1,0 +1,119 @@
+//! JSON Schema: the one definition of what may be written, for editors and for errors alike.
+//!
+//! A file is checked against its schema first, which finds everything that is wrong at once; each finding is then told
+//! in the user's words, at its place in the file.
+
+mod finding;
+mod generate;
+
+pub use generate::generate;
+
+use crate::diagnostics::{Problem, Source};
+use crate::yaml::Node;
+use finding::Place;
+use healstack_model::{EnvironmentName, Prefix, RuleName, Seconds, StackName};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use schemars::JsonSchema;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A schema ready to check with.
+#[derive(Debug)]
+pub struct Schema {
+    json: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    /// The schema of a Rust type.
+    pub fn of<T: JsonSchema>() -> Result<Self, String> {
+        Self::new(generate::<T>())
+    }
+
+    /// A schema that stands in a kind's folder. Fails with the reason when it is none.
+    pub fn new(json: Value) -> Result<Self, String> {
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .with_format(Seconds::FORMAT, |text: &str| Seconds::parse(text).is_ok())
+            .with_format(RuleName::FORMAT, |text: &str| RuleName::new(text).is_ok())
+            .with_format(StackName::FORMAT, |text: &str| StackName::new(text).is_ok())
+            .with_format(EnvironmentName::FORMAT, |text: &str| EnvironmentName::new(text).is_ok())
+            .with_format(Prefix::FORMAT, |text: &str| Prefix::new(text).is_ok())
+            .build(&json)
+            .map_err(|error| format!("{error} at {}", error.instance_path()))?;
+        Ok(Self { json, validator })
+    }
+
+    /// The schema itself.
+    #[must_use]
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// Everything about `node` that the schema does not allow. `what` names the node in messages: "a rule".
+    #[must_use]
+    pub fn check(&self, source: &Arc<Source>, node: &Node, what: &str) -> Vec<Problem> {
+        let instance = node.to_json();
+        let mut seen = HashSet::new();
+        self.validator
+            .iter_errors(&instance)
+            .filter(|error| seen.insert((error.instance_path().to_string(), subject(error))))
+            .flat_map(|error| self.problems(source, node, what, &error))
+            .collect()
+    }
+
+    fn problems(&self, source: &Arc<Source>, root: &Node, what: &str, error: &ValidationError<'_>) -> Vec<Problem> {
+        let path = error.instance_path().as_str();
+        let schema = self.schema_node(error);
+        let node = root.pointer(path).unwrap_or(root);
+        let at = Place { source, root, what, path, node, schema };
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                unexpected.iter().map(|field| at.unknown_field(field)).collect()
+            }
+            ValidationErrorKind::Required { property } => vec![at.missing(property.as_str().unwrap_or_default())],
+            ValidationErrorKind::PropertyNames { error } => {
+                let name = error.instance().as_str().unwrap_or_default().to_owned();
+                let span = node.entry(&name).map_or(node.span, |entry| entry.key_span);
+                vec![at.problem(format!("`{name}` cannot be a key of {}", at.name()), span)]
+            }
+            kind => vec![at.value(kind, error.instance())],
+        }
+    }
+
+    /// The part of the schema that holds the keyword at fault.
+    fn schema_node(&self, error: &ValidationError<'_>) -> &Value {
+        let path = error.schema_path().as_str();
+        let parent = path.rfind('/').map_or("", |slash| &path[..slash]);
+        self.json.pointer(parent).unwrap_or(&Value::Null)
+    }
+}
+
+/// One message for one subject: a value that breaks a pattern and a length is wrong once.
+fn subject(error: &ValidationError<'_>) -> String {
+    match error.kind() {
+        ValidationErrorKind::Required { property } => format!("missing {property}"),
+        ValidationErrorKind::AdditionalProperties { .. } => "unknown".to_owned(),
+        _ => "value".to_owned(),
+    }
+}
+
+/// The most similar candidate, when one is similar enough to be meant.
+#[must_use]
+pub fn nearest<'a>(text: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    candidates
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&text.to_ascii_lowercase(), candidate), *candidate))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a`, `b` and `c`, each in backticks.
+#[must_use]
+pub fn list(items: &[&str]) -> String {
+    items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+}
