@@ -2,6 +2,7 @@
 //!
 //! The verbs of `healstack` itself are forwarded, built with no more features than each needs.
 
+mod bench;
 mod clock;
 mod counts;
 mod deny;
@@ -36,6 +37,8 @@ enum Command {
     Lint,
     /// Lint, then all tests, then a deployment to the local AWS.
     Test(test::Options),
+    /// Print what compiling 12, 1,000 and 10,000 rules costs.
+    Bench,
     /// Write the table of IAM actions that take no resources, which the compiler embeds.
     IamTable(python::IamTableOptions),
 
@@ -87,6 +90,7 @@ fn main() -> miette::Result<ExitCode> {
     match &arguments.command {
         Command::Lint => Ok(lint::run(&workspace)),
         Command::Test(options) => Ok(test::run(&workspace, options)),
+        Command::Bench => Ok(bench::run(&workspace)?),
         Command::IamTable(options) => Ok(python::iam_table(&workspace, options)?),
         Command::Init(rest) => forward("init", Features::Compile, rest),
         Command::Synth(rest) => forward("synth", Features::Compile, rest),
