@@ -154,7 +154,9 @@ def main() -> int:
         print(f"error: no stack in {', '.join(options.region)}", file=sys.stderr)
         return 2
     if options.output == "json":
-        print(json.dumps({"recorded_types": sorted(used), "resources": [vars(each) for each in findings]}, indent=2))
+        ok = not any(finding.problems for finding in findings)
+        resources = [vars(each) for each in findings]
+        print(json.dumps({"ok": ok, "recorded_types": sorted(used), "resources": resources}, indent=2))
     else:
         print_report(findings, used)
     return 1 if any(finding.problems for finding in findings) else 0

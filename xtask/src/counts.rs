@@ -22,40 +22,54 @@ impl AddAssign for Counts {
     }
 }
 
-/// Runs a test runner. One that fails without naming a failed test (it did not compile) has one failure.
+/// Runs a test runner. One that fails without naming a failed test (it did not compile), or succeeds without summing up (its
+/// tests were not counted), has one failure.
 pub(crate) fn count(command: &mut Command) -> Result<Counts, XtaskError> {
     let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = spawned.map_err(|source| cannot_run(command, source))?;
     let errors = child.stderr.take().map(|stream| thread::spawn(move || show(stream, std::io::stderr())));
-    let mut counts = child.stdout.take().map(|stream| show(stream, std::io::stdout())).unwrap_or_default();
+    let output = child.stdout.take().and_then(|stream| show(stream, std::io::stdout()));
     // A thread that panicked has shown why; its tests are then missing from the sum.
-    counts += errors.and_then(|thread| thread.join().ok()).unwrap_or_default();
+    let errors = errors.and_then(|thread| thread.join().ok().flatten());
     let status = child.wait().map_err(|source| cannot_run(command, source))?;
-    if !status.success() && counts.failed == 0 {
+    let summed_up = output.is_some() || errors.is_some();
+    let mut counts = output.unwrap_or_default();
+    counts += errors.unwrap_or_default();
+    if counts.failed == 0 && !(status.success() && summed_up) {
         counts.failed = 1;
     }
     Ok(counts)
 }
 
-/// Copies a stream and sums up its closing lines.
-fn show(stream: impl Read, mut out: impl Write) -> Counts {
-    let mut counts = Counts::default();
+/// Copies a stream and sums up its closing lines; `None` when it has none.
+fn show(stream: impl Read, mut out: impl Write) -> Option<Counts> {
+    let mut sum: Option<Counts> = None;
     let mut ran = 0;
     for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
         let text = String::from_utf8_lossy(&line);
         // A closed terminal must not end the tests; what they find is in the exit status.
         let _ = writeln!(out, "{text}");
-        match closing_line(&text) {
-            Some(Closing::Counts(found)) => counts += found,
+        match closing_line(&without_colours(&text)) {
+            Some(Closing::Counts(found)) => *sum.get_or_insert_default() += found,
             Some(Closing::Ran(tests)) => ran = tests,
             Some(Closing::Verdict { failed, skipped }) => {
-                counts += Counts { passed: ran - (failed + skipped).min(ran), failed };
+                *sum.get_or_insert_default() += Counts { passed: ran - (failed + skipped).min(ran), failed };
                 ran = 0;
             }
             None => {}
         }
     }
-    counts
+    sum
+}
+
+/// Without the escape sequences that `CARGO_TERM_COLOR=always` puts in: `ESC [ .. letter`.
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push_str(part.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, rest)| rest));
+    }
+    text
 }
 
 /// A line in which a test runner sums up.
@@ -120,16 +134,26 @@ mod tests {
             ("     Summary [   0.041s] 5 tests run: 4 passed (1 slow), 1 failed, 2 skipped\n", counts(4, 1)),
             ("----\nRan 24 tests in 0.4s\n\nOK\n", counts(24, 0)),
             ("Ran 9 tests in 3.1s\n\nFAILED (failures=1, errors=2, skipped=1)\n", counts(5, 3)),
-            ("test a ... ok\nran out of luck\nOKAY\n", counts(0, 0)),
+            (
+                "\x1b[32;1m     Summary\x1b[0m [ 0.4s] \x1b[1m2\x1b[0m tests run: \x1b[1m2\x1b[0m \x1b[32mpassed\x1b[0m\n",
+                counts(2, 0),
+            ),
         ] {
             let mut shown = Vec::new();
-            assert_eq!(show(text.as_bytes(), &mut shown), expected, "{text}");
+            assert_eq!(show(text.as_bytes(), &mut shown), Some(expected), "{text}");
             assert_eq!(shown, text.as_bytes());
         }
     }
 
     #[test]
-    fn runner_that_fails_without_a_test_has_one_failure() {
+    fn other_lines_are_no_closing_lines() {
+        assert_eq!(show("test a ... ok\nran out of luck\nOKAY\n".as_bytes(), &mut Vec::new()), None);
+    }
+
+    #[test]
+    fn runner_that_says_nothing_of_its_tests_has_one_failure() {
         assert_eq!(count(&mut Command::new("false")).unwrap(), counts(0, 1));
+        assert_eq!(count(&mut Command::new("true")).unwrap(), counts(0, 1));
+        assert_eq!(count(Command::new("sh").args(["-c", "kill -KILL $$"])).unwrap(), counts(0, 1));
     }
 }

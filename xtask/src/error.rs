@@ -43,6 +43,14 @@ pub(crate) enum XtaskError {
     #[diagnostic(help("set one: tools such as cargo-deny are installed below it"))]
     NoCache,
 
+    /// A dependency has come in that makes everybody's build minutes longer.
+    #[error("healstack is built with {}", found.join(", "))]
+    #[diagnostic(help("`cargo tree --package healstack --invert <crate>` says what brings it in"))]
+    UnwantedSdks {
+        /// The crates.
+        found: Vec<String>,
+    },
+
     /// There is nothing to check.
     #[error("no template.yaml below {}", folder.display())]
     #[diagnostic(help("write it with `cargo xtask synth`"))]

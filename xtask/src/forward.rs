@@ -32,6 +32,8 @@ pub(crate) fn exec(workspace: &Workspace, verb: &str, features: Features, argume
     if workspace.target.join("debug").join("healstack").exists() {
         command.arg("--quiet");
     }
+    // What `healstack` calls itself when it says what to try next.
+    command.env("HEALSTACK_COMMAND", "cargo xtask");
     command.arg("--").arg(verb).args(arguments);
     let source = command.exec();
     XtaskError::Run { program: PathBuf::from(command.get_program()), source }

@@ -1,7 +1,8 @@
 //! Runs named steps one after another: each is shown with its duration, a failure does not stop the rest, and the failed
 //! ones are listed at the end.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use crate::clock::Started;
 use crate::counts::Counts;
@@ -22,14 +23,14 @@ impl Steps {
 
     /// Runs a step that counts tests of its own; a failed one counts as a failed step.
     pub(crate) fn run_counted(&mut self, name: &'static str, step: impl FnOnce() -> Result<Counts, XtaskError>) {
-        println!("\n==> {name}");
+        say(&format!("\n==> {name}"));
         let started = Started::now();
         let counts = step().unwrap_or_else(|error| {
-            println!("{:?}", miette::Report::new(error));
+            say(&format!("{:?}", miette::Report::new(error)));
             Counts { passed: 0, failed: 1 }
         });
         let word = if counts.failed == 0 { "ok" } else { "FAILED" };
-        println!("    {name}: {word} in {:.1} s", started.elapsed().as_secs_f64());
+        say(&format!("    {name}: {word} in {:.1} s", started.elapsed().as_secs_f64()));
         if counts.failed > 0 {
             self.failed.push(name);
         }
@@ -43,19 +44,33 @@ impl Steps {
 
     /// Lists what failed; the last line is `<n> passed, <n> failed`.
     pub(crate) fn finish(&self) -> std::process::ExitCode {
-        println!();
+        say("");
         for name in &self.failed {
-            println!("FAILED: {name}");
+            say(&format!("FAILED: {name}"));
         }
-        println!("{} passed, {} failed", self.counts.passed, self.counts.failed);
+        say(&format!("{} passed, {} failed", self.counts.passed, self.counts.failed));
         if self.any_failed() { std::process::ExitCode::FAILURE } else { std::process::ExitCode::SUCCESS }
     }
+}
+
+/// Prints a line. A reader that has gone (`| head`) must not end the steps: what they find is in the exit status.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Runs a program that shows its output itself, and fails when it does.
 pub(crate) fn succeed(command: &mut Command) -> Result<(), XtaskError> {
     let status = command.status().map_err(|source| cannot_run(command, source))?;
     if status.success() { Ok(()) } else { Err(XtaskError::Failed { program: describe(command), status }) }
+}
+
+/// What a program prints to standard output; its errors are shown as they come.
+pub(crate) fn printed_by(command: &mut Command) -> Result<String, XtaskError> {
+    let output = command.stderr(Stdio::inherit()).output().map_err(|source| cannot_run(command, source))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(XtaskError::Failed { program: describe(command), status: output.status })
 }
 
 /// For a program that could not be started.

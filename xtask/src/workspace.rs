@@ -11,7 +11,7 @@ use crate::error::XtaskError;
 pub(crate) struct Workspace {
     /// The folder with the workspace's Cargo.toml.
     pub(crate) root: PathBuf,
-    /// Where cargo builds: `CARGO_TARGET_DIR`, or `target`.
+    /// Where cargo builds: `target`, unless `CARGO_TARGET_DIR` or a configuration file says otherwise.
     pub(crate) target: PathBuf,
 }
 
@@ -22,7 +22,9 @@ impl Workspace {
         let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let manifest = PathBuf::from(manifest);
         let root = manifest.parent().map_or_else(|| manifest.clone(), PathBuf::from);
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
+        // This program is `<target>/<profile>/xtask`, whatever chose the target folder.
+        let target = env::current_exe().ok().and_then(|program| Some(program.parent()?.parent()?.to_owned()));
+        let target = target.unwrap_or_else(|| root.join("target"));
         Self { root, target }
     }
 

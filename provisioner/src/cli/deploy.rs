@@ -1,12 +1,13 @@
 //! `healstack diff`, `deploy`, `destroy`, `status`: the commands that talk to AWS.
 
-use super::output::{GOOD, report};
+use super::output::{GOOD, Printer, report};
 use super::{Exit, Session};
 use crate::deploy::{self, Account, DeployError, Outcome, PlannedStack, TerminalUi, Ui, render};
 use crate::diagnostics::{Problem, Problems};
 use crate::generated::{self, State};
 use crate::local::LocalAws;
 use crate::project::{Compiled, Project};
+use miette::Diagnostic as _;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -160,10 +161,27 @@ fn run(session: &Session, command: impl Future<Output = Result<(String, Value, E
             exit
         }
         Err(error) => {
-            report(session.printer, &error);
+            fail(session.printer, &error);
             if matches!(error, DeployError::Interrupted) { Exit::Interrupted } else { Exit::Failure }
         }
     }
+}
+
+/// For people as any error; as JSON, one problem an error: several stacks can have one each.
+fn fail(printer: Printer, error: &DeployError) {
+    if printer.for_people() {
+        report(printer, error);
+        return;
+    }
+    let mut problems = Problems::default();
+    for error in error.each() {
+        let problem = Problem::error(error.to_string());
+        problems.push(match error.help() {
+            Some(help) => problem.help(help.to_string()),
+            None => problem,
+        });
+    }
+    printer.failure(&problems);
 }
 
 fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
@@ -226,12 +244,14 @@ fn write_generated(session: &Session, prepared: &Prepared, locked: bool) -> Resu
 fn next_steps(prepared: &Prepared) -> String {
     let endpoint = prepared.account.endpoint_url.as_deref().unwrap_or_default();
     let region = prepared.account.region.as_deref().unwrap_or_default();
+    // Set by `cargo xtask`, whose users have no `healstack` on their PATH.
+    let healstack = std::env::var("HEALSTACK_COMMAND").unwrap_or_else(|_| "healstack".to_owned());
     format!(
         "
-The local AWS answers at {endpoint} until `healstack local stop`. Next:
-  healstack status --local          what is deployed
-  healstack diff --local            after a change to a rule
-  healstack local verify            read every resource back
+The local AWS answers at {endpoint} until `{healstack} local stop`. Next:
+  {healstack} status --local          what is deployed
+  {healstack} diff --local            after a change to a rule
+  {healstack} local verify            read every resource back
   AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={region} aws cloudwatch describe-alarms
 "
     )

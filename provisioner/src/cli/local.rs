@@ -4,6 +4,7 @@ use super::output::{DIM, GOOD, report};
 use super::{Exit, Session};
 use crate::diagnostics::{Problem, Problems};
 use crate::local::{LocalAws, Running, Verified, VerifyOptions};
+use crate::project::Project;
 use clap::Subcommand;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -62,7 +63,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
             }
             Err(error) => report(printer, &error),
         },
-        LocalCommand::Verify => verify(session, &local),
+        LocalCommand::Verify => verify(session, &project, &local),
     }
 }
 
@@ -82,11 +83,10 @@ fn show(session: &Session, running: Option<&Running>) -> Exit {
     Exit::Success
 }
 
-/// Verifies the regions of the project's environments.
-fn verify(session: &Session, local: &LocalAws) -> Exit {
+/// Verifies the region of the environment.
+fn verify(session: &Session, project: &Project, local: &LocalAws) -> Exit {
     let mut problems = Problems::default();
-    let config = session.project().ok().and_then(|project| project.config(&mut problems));
-    let Some(config) = config.filter(|_| !problems.has_errors()) else {
+    let Some(config) = project.config(&mut problems).filter(|_| !problems.has_errors()) else {
         return session.printer.failure(&problems);
     };
     let environment = match config.select(session.env.as_deref()) {

@@ -55,6 +55,11 @@ impl AwsFailure {
             || (self.code.as_deref() == Some("ValidationError") && self.message.contains("does not exist"))
     }
 
+    /// Whether the service says that the change set's own status forbids the call.
+    pub(super) fn is_change_set_busy(&self) -> bool {
+        self.code.as_deref() == Some("InvalidChangeSetStatus")
+    }
+
     /// What to do about it, for the failures that a user meets before anything else works.
     pub(super) fn advice(&self) -> Option<String> {
         let advice = match self.code.as_deref() {
@@ -76,6 +81,9 @@ fn advice_for_code(code: &str) -> Option<&'static str> {
         }
         "AccessDenied" | "AccessDeniedException" => {
             "the credentials lack this permission: have it granted, or choose another profile with `--profile`"
+        }
+        "ChangeSetNotFound" | "InvalidChangeSetStatus" => {
+            "the stack or its change set was changed since the change set was made: run the command again and look at the new one"
         }
         _ => return None,
     })
@@ -132,6 +140,7 @@ mod tests {
             (Some("ExpiredToken"), "The security token included in the request is expired", "aws sso login"),
             (Some("InvalidClientTokenId"), "The security token is invalid", "AWS_PROFILE"),
             (Some("AccessDenied"), "not authorized to perform", "permission"),
+            (Some("InvalidChangeSetStatus"), "cannot be executed in its current status of [OBSOLETE]", "again"),
             (None, "dispatch failure: the SSO token has expired", "aws sso login"),
             (None, "dispatch failure: no providers in chain provided credentials", "--local"),
             (None, "dispatch failure: client error (Connect)", "AWS_ENDPOINT_URL"),

@@ -7,6 +7,7 @@ use aws_sdk_cloudformation::types::{
 use super::PlannedStack;
 use super::artifact::TemplateSource;
 use super::aws::Aws;
+use super::clock;
 use super::error::DeployError;
 
 impl Aws {
@@ -82,6 +83,8 @@ impl Aws {
             .create_change_set()
             .stack_name(&stack.name)
             .change_set_name(name)
+            // A repeated call finds the change set that the first one made, instead of the name taken.
+            .client_token(clock::unique_token())
             .change_set_type(if new { ChangeSetType::Create } else { ChangeSetType::Update })
             // A retained resource of an earlier deployment, such as the ledger, comes back into its stack.
             .import_existing_resources(new)

@@ -78,7 +78,7 @@ pub(super) async fn begin(context: &Context, surveyed: &Surveyed, bucket: &Bucke
     let planned = &surveyed.planned;
     let source = artifact::source(&context.aws, planned, bucket).await?;
     let new = surveyed.situation.is_new();
-    let (change_set, stack_id) = context.aws.create_change_set(planned, &source, &context.token, new).await?;
+    let (change_set, stack_id) = context.aws.create_change_set(planned, &source, &context.change_set_name, new).await?;
     let placeholder = matches!(surveyed.situation, Situation::Missing | Situation::Leftover);
     Ok(Draft { stack: planned.name.clone(), stack_id, change_set, placeholder })
 }
@@ -159,6 +159,11 @@ async fn wait(context: &Context, draft: &Draft) -> Result<Option<Vec<SdkChange>>
             "CREATE_PENDING" | "CREATE_IN_PROGRESS" => {}
             _ => {
                 let reason = page.status_reason().unwrap_or_default();
+                // Complete, and somebody else has changed the stack since.
+                let status = match page.execution_status() {
+                    Some(execution) if status == "CREATE_COMPLETE" => execution.as_str(),
+                    _ => status,
+                };
                 if NO_CHANGES.iter().any(|text| reason.contains(text)) {
                     return Ok(None);
                 }

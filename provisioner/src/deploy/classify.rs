@@ -9,6 +9,7 @@ use aws_sdk_cloudformation::types::{
 use serde_json::Value;
 
 use super::plan::{Change, ChangeKind, PropertyChange, Recreation};
+use super::template;
 
 /// The templates before and after, parsed; null when there is none or it cannot be parsed.
 #[derive(Debug, Default)]
@@ -100,7 +101,7 @@ fn property(logical_id: &str, detail: &ResourceChangeDetail, templates: &Templat
     let target = detail.target()?;
     let attribute = target.attribute().map_or("", |attribute| attribute.as_str());
     let direct = matches!(detail.change_source(), Some(ChangeSource::DirectModification) | None);
-    let (mut before, mut after) = (target.before_value().map(str::to_owned), target.after_value().map(str::to_owned));
+    let (mut before, mut after) = (target.before_value().map(known), target.after_value().map(known));
     if before.is_none() && after.is_none() && direct {
         let steps: Vec<&str> =
             std::iter::once(attribute).chain(target.name()).filter(|step| !step.is_empty()).collect();
@@ -135,10 +136,12 @@ fn in_template(template: &Value, logical_id: &str, steps: &[&str]) -> Option<Str
     for step in steps {
         value = value.get(step)?;
     }
-    Some(match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    })
+    Some(template::text(value))
+}
+
+/// CloudFormation's placeholder for a value that only the deployment makes, such as the ARN of a new resource, in words.
+fn known(value: &str) -> String {
+    value.replace("{{changeSet:KNOWN_AFTER_APPLY}}", "(known after the deployment)")
 }
 
 #[cfg(test)]

@@ -87,6 +87,23 @@ fn values_that_the_change_set_leaves_out_come_from_the_templates() {
 }
 
 #[test]
+fn substitutions_and_values_that_do_not_exist_yet_are_readable() {
+    let template = |name: &str| json!({"Resources": {"Topic": {"Properties": {"TopicName": {"Fn::Sub": name}}}}});
+    let templates = Templates { before: template("${AWS::Region}-old"), after: template("${AWS::Region}-new") };
+    let found = change(&modify("True", vec![detail("TopicName", "Always")]), &templates);
+    assert_eq!(found.properties[0].before.as_deref(), Some("${AWS::Region}-old"));
+    let target = ResourceTargetDefinition::builder()
+        .attribute(ResourceAttribute::Properties)
+        .name("KmsMasterKeyId")
+        .before_value("alias/old")
+        .after_value("{{changeSet:KNOWN_AFTER_APPLY}}")
+        .build();
+    let detail = ResourceChangeDetail::builder().target(target).build();
+    let found = change(&modify("False", vec![detail]), &Templates::default());
+    assert_eq!(found.properties[0].after.as_deref(), Some("(known after the deployment)"));
+}
+
+#[test]
 fn a_property_named_twice_is_one_change_with_its_gravest_consequence() {
     let target = ResourceTargetDefinition::builder()
         .attribute(ResourceAttribute::Properties)

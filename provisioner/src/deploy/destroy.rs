@@ -42,8 +42,8 @@ pub(super) async fn destroy(
     let found = jobs::all_ok(order.iter().cloned().map(|name| {
         let context = context.clone();
         async move { removal(&context, &name).await }
-    }))
-    .await?;
+    }));
+    let found = context.unless_interrupted(found).await?;
     let removals: Vec<Removal> = found.into_iter().flatten().collect();
     context.ui.show(&render::removals(&context.aws.region, &removals));
     let report =

@@ -18,8 +18,9 @@ pub(super) struct Draft {
     pub(super) placeholder: bool,
 }
 
-/// How often the end of an empty stack is waited for. Deleting one takes about a second.
-const PLACEHOLDER_POLLS: usize = 30;
+/// How often is looked again, for a change set that is still being made and for an empty stack that is still being deleted.
+/// Either takes seconds.
+const POLLS: usize = 30;
 
 /// Deletes change sets and the empty stacks that were made for them. Everything is tried; what could not be deleted is told
 /// as notes, since the command's own result matters more.
@@ -43,7 +44,7 @@ pub(super) async fn discard(context: &Context, drafts: Vec<Draft>) {
 
 async fn discard_one(context: &Context, draft: &Draft) -> Result<(), DeployError> {
     let aws = &context.aws;
-    aws.delete_change_set(&draft.stack, &draft.change_set).await?;
+    delete_change_set(context, draft).await?;
     if !draft.placeholder {
         return Ok(());
     }
@@ -53,7 +54,7 @@ async fn discard_one(context: &Context, draft: &Draft) -> Result<(), DeployError
     }
     aws.delete_stack(&draft.stack, &draft.stack_id, &clock::unique_token()).await?;
     let mut interval = aws.pace.first;
-    for _ in 0..PLACEHOLDER_POLLS {
+    for _ in 0..POLLS {
         match status(context, draft).await?.as_deref() {
             None | Some("DELETE_COMPLETE") => break,
             Some(_) => tokio::time::sleep(interval).await,
@@ -61,6 +62,21 @@ async fn discard_one(context: &Context, draft: &Draft) -> Result<(), DeployError
         interval = aws.pace.after(interval);
     }
     Ok(())
+}
+
+/// CloudFormation refuses to delete a change set that it is still making, which is what Ctrl-C leaves.
+async fn delete_change_set(context: &Context, draft: &Draft) -> Result<(), DeployError> {
+    let mut interval = context.aws.pace.first;
+    for _ in 0..POLLS {
+        match context.aws.delete_change_set(&draft.stack, &draft.change_set).await {
+            Err(DeployError::Aws { failure, .. }) if failure.is_change_set_busy() => {
+                tokio::time::sleep(interval).await;
+                interval = context.aws.pace.after(interval);
+            }
+            result => return result,
+        }
+    }
+    context.aws.delete_change_set(&draft.stack, &draft.change_set).await
 }
 
 async fn status(context: &Context, draft: &Draft) -> Result<Option<String>, DeployError> {

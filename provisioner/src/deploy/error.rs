@@ -128,7 +128,7 @@ pub enum DeployError {
     },
 
     /// Ctrl-C before anything was executed.
-    #[error("interrupted; nothing was executed and the change sets are deleted")]
+    #[error("interrupted; nothing was changed")]
     Interrupted,
 
     /// Several stacks have an error each.
@@ -162,6 +162,15 @@ impl DeployError {
                 Self::Several { errors }
             }
             None => Self::Task { reason: "an error without a cause".to_owned() },
+        }
+    }
+
+    /// The errors of [`DeployError::Several`], or the one.
+    #[must_use]
+    pub fn each(&self) -> &[DeployError] {
+        match self {
+            Self::Several { errors } => errors,
+            one => std::slice::from_ref(one),
         }
     }
 
@@ -234,7 +243,10 @@ mod tests {
     fn several_errors_are_kept_and_an_interruption_hides_them() {
         let duplicate = || DeployError::DuplicateStack { stack: "a".to_owned() };
         assert!(matches!(DeployError::of_many(vec![duplicate()]), DeployError::DuplicateStack { .. }));
-        assert_eq!(DeployError::of_many(vec![duplicate(), duplicate()]).to_string(), "2 stacks have errors");
+        let several = DeployError::of_many(vec![duplicate(), duplicate()]);
+        assert_eq!(several.to_string(), "2 stacks have errors");
+        assert_eq!(several.each().len(), 2);
+        assert_eq!(several.each()[0].each().len(), 1);
         assert!(matches!(DeployError::of_many(vec![duplicate(), DeployError::Interrupted]), DeployError::Interrupted));
     }
 }

@@ -7,18 +7,17 @@ use tokio::task::JoinSet;
 use super::PlannedStack;
 use super::artifact::Bucket;
 use super::changeset::{self, Prepared};
+use super::clock;
 use super::delete;
 use super::draft::{self, Draft};
 use super::error::DeployError;
-use super::failure;
-use super::follow::{self, Followed, Operation};
+use super::follow::{self, Operation};
 use super::jobs;
 use super::order::Schedule;
 use super::plan::{Change, StackAction};
 use super::report::{self, Failure, StackOutcome, StackResult};
 use super::run::Context;
 use super::state;
-use super::ui::Step;
 
 /// The results of all stacks in their order. Change sets that are not executed are deleted.
 pub(super) async fn execute(
@@ -95,7 +94,7 @@ async fn deploy_one(context: &Context, mut one: Prepared, bucket: &Bucket) -> St
             Ok(()) => {}
             Err(error) => {
                 result.outcome = StackOutcome::Failed;
-                result.failures.push(Failure::of_stack(&error));
+                result.failures.push(Failure::of_error(&error));
             }
         }
     }
@@ -138,7 +137,10 @@ async fn recreate(context: &Context, one: &mut Prepared, bucket: &Bucket) -> Res
         Ok(_) => {
             draft::discard(context, vec![draft]).await;
             let reason = format!("its change set holds what was not shown: {}", surprise.unwrap_or_default());
-            Ok(Some(StackResult::failed(&name, &reason)))
+            let help =
+                "what the failed creation left is deleted: the next deployment shows the change set as it is now";
+            let failure = Failure { help: Some(help.to_owned()), ..Failure::of_stack(reason) };
+            Ok(Some(StackResult { failures: vec![failure], ..StackResult::new(&name, StackOutcome::Failed) }))
         }
         Err(error) => {
             draft::discard(context, vec![draft]).await;
@@ -157,9 +159,11 @@ fn surprise(shown: &[Change], found: &[Change]) -> Option<String> {
 
 async fn run(context: &Context, one: &Prepared, draft: &Draft) -> StackResult {
     let name = &one.surveyed.planned.name;
+    // One a stack: CloudFormation refuses a token that another operation has (`TokenAlreadyExistsException`).
+    let token = clock::unique_token();
     let begun = async {
         let after = context.aws.newest_event(&draft.stack_id).await?;
-        context.aws.execute_change_set(name, &draft.change_set, &context.token).await?;
+        context.aws.execute_change_set(name, &draft.change_set, &token).await?;
         Ok::<_, DeployError>(after)
     };
     let after = match begun.await {
@@ -172,40 +176,17 @@ async fn run(context: &Context, one: &Prepared, draft: &Draft) -> StackResult {
     let operation = Operation {
         stack: name.clone(),
         stack_id: draft.stack_id.clone(),
-        token: context.token.clone(),
+        token,
         after,
         total: one.plan.changes.len(),
     };
-    match follow::follow(context, &operation).await {
-        Ok(followed) => ended(context, one, followed),
-        Err(error) => {
-            StackResult { failures: vec![Failure::of_stack(&error)], ..StackResult::new(name, StackOutcome::Lost) }
-        }
-    }
-}
-
-fn ended(context: &Context, one: &Prepared, followed: Followed) -> StackResult {
-    let name = &one.surveyed.planned.name;
-    let outcome = match followed.status.as_deref() {
-        None => StackOutcome::Detached,
-        Some(status) if state::is_success(status) && one.plan.action == StackAction::Update => StackOutcome::Updated,
-        Some(status) if state::is_success(status) => StackOutcome::Created,
-        Some(_) => StackOutcome::Failed,
-    };
-    let mut failures = Vec::new();
-    if outcome == StackOutcome::Failed {
-        failures = failure::failures(&followed.events);
-        if failures.is_empty() {
-            failures.push(Failure::of_stack(&"CloudFormation gives no reason"));
-        }
-    }
-    let status = followed.status.clone().unwrap_or_default();
-    context.ui.step(&Step::Ended { stack: name, outcome, status: &status, took: followed.took });
-    StackResult {
-        status: followed.status,
-        seconds: followed.took.as_secs_f64(),
-        resources: followed.resources,
-        failures,
-        ..StackResult::new(name, outcome)
-    }
+    let succeeded = if one.plan.action == StackAction::Update { StackOutcome::Updated } else { StackOutcome::Created };
+    follow::to_the_end(
+        context,
+        &operation,
+        |status| {
+            if state::is_success(status) { succeeded } else { StackOutcome::Failed }
+        },
+    )
+    .await
 }

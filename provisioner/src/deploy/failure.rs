@@ -49,6 +49,7 @@ fn failure(event: &StackEvent, status: &str, reason: &str) -> Failure {
         resource_type: event.resource_type().filter(|_| of_resource).map(str::to_owned),
         status: Some(status.to_owned()),
         reason: reason.to_owned(),
+        help: None,
     }
 }
 

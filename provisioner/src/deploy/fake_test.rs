@@ -1,7 +1,8 @@
 //! A CloudFormation of a few stacks, spoken to over real HTTP: what the code sends and reads is what the SDK makes of it.
 //!
 //! What a stack does is in its name: `fails…` rolls back, `hangs…` never ends, `refused…` gets no change set, `same…` has no
-//! changes, `pending…` has a change set that never becomes ready. Everything else succeeds on the second look.
+//! changes, `pending…` has a change set that never becomes ready, `obsolete…` one that cannot be executed, `cancelled…` is
+//! rolled back by somebody else. Everything else succeeds on the second look.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -215,10 +216,22 @@ impl World {
             "CreateChangeSet" => self.create(&name, &get("ChangeSetType"), &get("TemplateBody")),
             "DescribeChangeSet" => self.describe_set(&set, &name, &get("NextToken")),
             "DeleteChangeSet" => {
+                // As on AWS: one that is still being made cannot be deleted, until it is.
+                let asked = self.log.iter().filter(|call| **call == format!("DeleteChangeSet {name}")).count();
+                if name.starts_with("pending") && asked < 3 {
+                    return error("InvalidChangeSetStatus", "cannot be deleted in its current status");
+                }
                 self.change_sets.remove(&set);
                 ok(&action, "")
             }
             "ExecuteChangeSet" => {
+                let token = get("ClientRequestToken");
+                if self.stacks.values().any(|stack| stack.token == token) {
+                    return error("TokenAlreadyExistsException", "A client request token already exists");
+                }
+                if name.starts_with("obsolete") {
+                    return error("InvalidChangeSetStatus", "cannot be executed in its current status of [OBSOLETE]");
+                }
                 self.change_sets.remove(&set);
                 self.begin(&name, "CREATE", &get("ClientRequestToken"));
                 ok(&action, "")
@@ -274,7 +287,10 @@ impl World {
             "DescribeStackEvents" => {
                 if page.is_empty() {
                     stack.looks += 1;
-                    if stack.looks == 3 && !name.starts_with("hangs") {
+                    if stack.looks == 3 && name.starts_with("cancelled") {
+                        "somebody".clone_into(&mut stack.token);
+                        stack.end(true);
+                    } else if stack.looks == 3 && !name.starts_with("hangs") {
                         stack.end(name.starts_with("fails"));
                     }
                 }

@@ -8,12 +8,18 @@ use aws_sdk_cloudformation::types::StackEvent;
 use super::clock::Started;
 use super::error::DeployError;
 use super::failure;
+use super::report::{Failure, StackOutcome, StackResult};
 use super::run::Context;
 use super::state;
 use super::ui::Step;
 
-/// After this many polls without the stack's own last event, its status is asked for: an endpoint may lack events.
+/// After this many polls without the stack's own last event, its status is asked for: a roll-back that somebody else has begun
+/// carries their token, not ours.
 const POLLS_PER_STATUS: u32 = 5;
+
+/// After this many polls the status counts even though no event of the operation was ever seen: an endpoint may lack events.
+/// Before that it could still be the status of the operation before.
+const POLLS_WITHOUT_EVENTS: u32 = 30;
 
 /// An operation to follow.
 #[derive(Debug, Clone)]
@@ -32,20 +38,46 @@ pub(super) struct Operation {
 
 /// How an operation ended.
 #[derive(Debug, Clone)]
-pub(super) struct Followed {
+struct Followed {
     /// The stack's last status; `None` when the user left before the end.
-    pub(super) status: Option<String>,
+    status: Option<String>,
     /// The operation's events, oldest first.
-    pub(super) events: Vec<StackEvent>,
+    events: Vec<StackEvent>,
     /// How many resources were created, changed or deleted.
-    pub(super) resources: usize,
-    /// How long it took.
-    pub(super) took: Duration,
+    resources: usize,
+}
+
+/// Follows an operation that has begun; `judge` says what its last status means. Never an error, because other stacks go on.
+pub(super) async fn to_the_end(
+    context: &Context,
+    operation: &Operation,
+    judge: impl Fn(&str) -> StackOutcome,
+) -> StackResult {
+    let started = Started::now();
+    let stack = operation.stack.as_str();
+    let result = match follow(context, operation).await {
+        Ok(Followed { status, events, resources }) => {
+            let outcome = status.as_deref().map_or(StackOutcome::Detached, judge);
+            let mut failures = Vec::new();
+            if outcome == StackOutcome::Failed {
+                failures = failure::failures(&events);
+                if failures.is_empty() {
+                    failures.push(Failure::of_stack("CloudFormation gives no reason"));
+                }
+            }
+            StackResult { status, resources, failures, ..StackResult::new(stack, outcome) }
+        }
+        Err(error) => {
+            StackResult { failures: vec![Failure::of_error(&error)], ..StackResult::new(stack, StackOutcome::Lost) }
+        }
+    };
+    let (took, status) = (started.elapsed(), result.status.as_deref().unwrap_or_default());
+    context.ui.step(&Step::Ended { stack, outcome: result.outcome, status, took });
+    StackResult { seconds: took.as_secs_f64(), ..result }
 }
 
 /// Follows until the end, or until Ctrl-C.
-pub(super) async fn follow(context: &Context, operation: &Operation) -> Result<Followed, DeployError> {
-    let started = Started::now();
+async fn follow(context: &Context, operation: &Operation) -> Result<Followed, DeployError> {
     let mut log = Log::new(operation);
     let mut interval = context.aws.pace.first;
     let mut polls: u32 = 0;
@@ -55,15 +87,21 @@ pub(super) async fn follow(context: &Context, operation: &Operation) -> Result<F
         interval = if fresh.is_empty() { context.aws.pace.after(interval) } else { context.aws.pace.first };
         let mut end = log.take(context, fresh);
         polls += 1;
-        if end.is_none() && polls.is_multiple_of(POLLS_PER_STATUS) {
+        let seen = !log.events.is_empty() || polls >= POLLS_WITHOUT_EVENTS;
+        if end.is_none() && seen && polls.is_multiple_of(POLLS_PER_STATUS) {
             end = ended_status(context, operation).await?;
+            if end.is_some() {
+                // The reasons may have come in between.
+                let last = context.aws.events(&operation.stack_id, log.newest.as_deref()).await?;
+                log.take(context, last);
+            }
         }
         if end.is_some() {
-            return Ok(log.into_followed(end, started.elapsed()));
+            return Ok(log.into_followed(end));
         }
         tokio::select! {
             () = tokio::time::sleep(interval) => {}
-            () = context.interrupt.pressed() => return Ok(log.into_followed(None, started.elapsed())),
+            () = context.interrupt.pressed() => return Ok(log.into_followed(None)),
         }
     }
 }
@@ -140,13 +178,13 @@ impl<'a> Log<'a> {
         });
     }
 
-    fn into_followed(self, status: Option<String>, took: Duration) -> Followed {
+    fn into_followed(self, status: Option<String>) -> Followed {
         let completed =
             |event: &&StackEvent| !failure::is_stack(event) && failure::status(event).ends_with("_COMPLETE");
         let names: BTreeSet<&str> =
             self.events.iter().filter(completed).filter_map(StackEvent::logical_resource_id).collect();
         let resources = names.len();
-        Followed { status, events: self.events, resources, took }
+        Followed { status, events: self.events, resources }
     }
 }
 

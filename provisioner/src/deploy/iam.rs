@@ -1,7 +1,8 @@
 //! What a template grants and denies, and how that differs between two templates.
 //!
-//! Every policy document in a template counts, wherever it stands: roles and their trust, topics, queues, keys, buckets. Two
-//! ways of granting that are no documents count too: managed policies attached to a role, and Lambda permissions.
+//! Every policy document in a template counts, wherever it stands: roles and their trust, topics, queues, keys, buckets,
+//! documents written as JSON text. What grants without being a document counts too: managed policies attached to a role,
+//! roles that a policy is attached to, a permissions boundary that goes, and Lambda permissions.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ pub struct Statement {
     pub sid: Option<String>,
     /// `Allow` or `Deny`.
     pub effect: String,
-    /// Who; empty for policies that belong to a role.
+    /// Who; `attached to …` for policies of their own; empty for policies that belong to a role.
     pub principals: Vec<String>,
     /// What may be done.
     pub actions: Vec<String>,
@@ -54,15 +55,41 @@ pub(super) fn of_template(template: &Value) -> Vec<Statement> {
         let Some(properties) = resource.get("Properties") else {
             continue;
         };
-        let mut search = Search { resource: name, resource_type, found: &mut found };
+        let mut own = Vec::new();
+        let mut search = Search { resource: name, resource_type, found: &mut own };
         search.value(properties, "");
         search.managed_policies(properties);
         if resource_type == "AWS::Lambda::Permission" {
             search.permission(properties);
         }
+        for statement in &mut own {
+            statement.principals.extend(attachments(resource_type, properties));
+            // A boundary limits what a role may do, not who may assume it.
+            if let Some(boundary) = properties.get("PermissionsBoundary")
+                && statement.policy != TRUST
+            {
+                statement.conditions.push(format!("within the boundary {}", template::text(boundary)));
+            }
+        }
+        found.append(&mut own);
     }
     found
 }
+
+/// To whom a policy that is a resource of its own is attached.
+fn attachments(resource_type: &str, properties: &Value) -> Vec<String> {
+    if !matches!(resource_type, "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy") {
+        return Vec::new();
+    }
+    let kinds = [("Groups", "group"), ("Roles", "role"), ("Users", "user")];
+    let named = |(key, kind): (&str, &str)| {
+        texts(properties.get(key)).into_iter().map(|name| format!("attached to {kind} {name}")).collect::<Vec<_>>()
+    };
+    kinds.into_iter().flat_map(named).collect()
+}
+
+/// The property with a role's trust policy.
+const TRUST: &str = "AssumeRolePolicyDocument";
 
 struct Search<'a> {
     resource: &'a str,
@@ -94,6 +121,12 @@ impl Search<'_> {
                     self.value(item, &format!("{at}[{index}]"));
                 }
             }
+            // `AWS::Logs::ResourcePolicy` takes its document as text.
+            Value::String(text) if text.contains("\"Statement\"") => {
+                if let Ok(document) = serde_json::from_str::<Value>(text) {
+                    self.value(&document, at);
+                }
+            }
             _ => {}
         }
     }
@@ -103,6 +136,11 @@ impl Search<'_> {
             let Some(entries) = statement.as_object() else {
                 continue;
             };
+            // Either branch of a condition can come to be.
+            if let Some(Value::Array(branches)) = entries.get("Fn::If") {
+                branches.iter().skip(1).for_each(|branch| self.document(branch, policy));
+                continue;
+            }
             let Some(effect) = entries.get("Effect").map(template::text) else {
                 continue;
             };

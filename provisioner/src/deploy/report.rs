@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::error::DeployError;
+
 /// What a deployment did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeployReport {
@@ -97,8 +99,8 @@ impl StackResult {
     }
 
     /// A failure that no resource caused.
-    pub(super) fn failed(stack: &str, reason: &dyn std::fmt::Display) -> Self {
-        Self { failures: vec![Failure::of_stack(reason)], ..Self::new(stack, StackOutcome::Failed) }
+    pub(super) fn failed(stack: &str, error: &DeployError) -> Self {
+        Self { failures: vec![Failure::of_error(error)], ..Self::new(stack, StackOutcome::Failed) }
     }
 }
 
@@ -139,12 +141,20 @@ pub struct Failure {
     pub status: Option<String>,
     /// The service's reason.
     pub reason: String,
+    /// What to do about it, if that is known.
+    pub help: Option<String>,
 }
 
 impl Failure {
     /// A failure that no resource caused.
-    pub(super) fn of_stack(reason: &dyn std::fmt::Display) -> Self {
-        Self { logical_id: None, resource_type: None, status: None, reason: reason.to_string() }
+    pub(super) fn of_stack(reason: impl Into<String>) -> Self {
+        Self { logical_id: None, resource_type: None, status: None, reason: reason.into(), help: None }
+    }
+
+    /// A failure of our own calls.
+    pub(super) fn of_error(error: &DeployError) -> Self {
+        let help = miette::Diagnostic::help(error).map(|help| help.to_string());
+        Self { help, ..Self::of_stack(error.to_string()) }
     }
 }
 

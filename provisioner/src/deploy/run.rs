@@ -1,6 +1,7 @@
 //! The course of a diff and of a deployment.
 
 use std::collections::BTreeSet;
+use std::future::Future;
 use std::sync::Arc;
 
 use super::artifact::{self, Bucket};
@@ -29,8 +30,8 @@ pub(super) struct Context {
     pub(super) ui: Arc<dyn Ui>,
     /// Whether the user wants to leave.
     pub(super) interrupt: Interrupt,
-    /// The name of this run's change sets, and the token of its operations.
-    pub(super) token: String,
+    /// The name of this run's change sets.
+    pub(super) change_set_name: String,
     /// The bucket that the user named.
     pub(super) artifact_bucket: Option<String>,
 }
@@ -46,9 +47,20 @@ impl Context {
             aws,
             ui: Arc::clone(ui),
             interrupt: Interrupt::listen(),
-            token: clock::unique_token(),
+            change_set_name: clock::unique_token(),
             artifact_bucket: account.artifact_bucket.clone(),
         })
+    }
+
+    /// The result of something that only looks, or [`DeployError::Interrupted`] as soon as Ctrl-C is pressed.
+    pub(super) async fn unless_interrupted<T>(
+        &self,
+        looking: impl Future<Output = Result<T, DeployError>>,
+    ) -> Result<T, DeployError> {
+        tokio::select! {
+            result = looking => result,
+            () = self.interrupt.pressed() => Err(DeployError::Interrupted),
+        }
     }
 
     /// A line for the user.
@@ -159,15 +171,15 @@ async fn batch(
 
 /// Looks at every stack as it is.
 async fn survey(context: &Context, stacks: &[PlannedStack]) -> Result<Vec<Surveyed>, DeployError> {
-    jobs::all_ok(stacks.iter().cloned().map(|planned| {
+    let surveyed = jobs::all_ok(stacks.iter().cloned().map(|planned| {
         let context = context.clone();
         async move {
             let deployed = context.aws.stack(&planned.name).await?;
             let situation = state::situation(&planned.name, deployed.as_ref())?;
             Ok(Surveyed { planned: Arc::new(planned), deployed, situation })
         }
-    }))
-    .await
+    }));
+    context.unless_interrupted(surveyed).await
 }
 
 fn bucket(context: &Context, surveyed: &[Surveyed]) -> Bucket {

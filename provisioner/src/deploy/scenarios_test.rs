@@ -145,6 +145,39 @@ async fn ctrl_c_before_execution_deletes_the_change_sets() {
 }
 
 #[tokio::test]
+async fn ctrl_c_while_looking_ends_at_once() {
+    let fake = Fake::start();
+    fake.world().throttle.insert("DescribeStacks".to_owned(), 100);
+    let (context, _, press) = fake.context(Answer::Yes).await;
+    press.send(true).unwrap();
+    let stacks = [planned("a", &[])];
+    assert!(matches!(run::diff(&context, &stacks).await, Err(DeployError::Interrupted)));
+    assert!(matches!(status::status(&context, &stacks).await, Err(DeployError::Interrupted)));
+    let destroyed = destroy::destroy(&context, &stacks, DestroyOptions::default()).await;
+    assert!(matches!(destroyed, Err(DeployError::Interrupted)));
+}
+
+#[tokio::test]
+async fn a_change_set_that_is_out_of_date_fails_with_what_to_do_and_leaves_nothing() {
+    let fake = Fake::start();
+    let (context, _, _press) = fake.context(Answer::Yes).await;
+    let report = run::deploy(&context, &[planned("obsolete", &[])], YES).await.unwrap();
+    let failure = &report.stacks[0].failures[0];
+    assert!(failure.reason.contains("OBSOLETE"), "{failure:?}");
+    assert!(failure.help.as_deref().is_some_and(|help| help.contains("run the command again")), "{failure:?}");
+    assert_nothing_left(&fake);
+}
+
+#[tokio::test]
+async fn a_roll_back_that_somebody_else_began_is_seen() {
+    let fake = Fake::start();
+    let (context, _, _press) = fake.context(Answer::Yes).await;
+    let report = run::deploy(&context, &[planned("cancelled", &[])], YES).await.unwrap();
+    assert_eq!(report.stacks[0].status.as_deref(), Some("ROLLBACK_COMPLETE"));
+    assert_eq!(report.stacks[0].failures[0].reason, "CloudFormation gives no reason");
+}
+
+#[tokio::test]
 async fn what_a_failed_creation_left_is_deleted_after_the_confirmation() {
     let fake = Fake::start();
     fake.world().stacks.insert("a".to_owned(), deployed("ROLLBACK_COMPLETE"));

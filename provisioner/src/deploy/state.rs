@@ -68,9 +68,10 @@ pub(super) fn is_running(status: &str) -> bool {
     status.ends_with("_IN_PROGRESS")
 }
 
-/// Whether the status is what a create or update hopes for.
+/// Whether the status is what a create or update hopes for. `IMPORT_COMPLETE` is the end of one that only took resources in
+/// that existed already.
 pub(super) fn is_success(status: &str) -> bool {
-    matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE")
+    matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE")
 }
 
 #[cfg(test)]
@@ -98,6 +99,16 @@ mod tests {
             ["CREATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"]
         {
             assert_eq!(of(status), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_wanted_is_a_success() {
+        for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"] {
+            assert!(is_success(status), "{status}");
+        }
+        for status in ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE", "DELETE_COMPLETE"] {
+            assert!(!is_success(status), "{status}");
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) async fn status(context: &Context, stacks: &[PlannedStack]) -> Result
         let context = context.clone();
         async move { one(&context, &planned).await }
     }));
-    Ok(StatusReport { region: context.aws.region.clone(), stacks: stacks.await? })
+    Ok(StatusReport { region: context.aws.region.clone(), stacks: context.unless_interrupted(stacks).await? })
 }
 
 async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, DeployError> {
@@ -97,7 +97,8 @@ async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, D
 
 /// The events since the stack's last operation began.
 fn last_operation(events: &[StackEvent]) -> &[StackEvent] {
-    const BEGINNINGS: [&str; 3] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+    const BEGINNINGS: [&str; 4] =
+        ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "DELETE_IN_PROGRESS"];
     let begins = |event: &StackEvent| failure::is_stack(event) && BEGINNINGS.contains(&failure::status(event));
     let start = events.iter().rposition(begins).unwrap_or_default();
     &events[start..]

@@ -64,9 +64,13 @@ impl LocalAws {
         files::write_to(&self.files_dir())?;
         let port = usable_port(port)?;
         progress(&format!("starting the local AWS on 127.0.0.1:{port}"));
-        let record = self.launch(&venv, port, digest)?;
-        record.write(&self.record_path())?;
-        Ok(record.running(false))
+        let (child, record) = self.launch(&venv, port, digest)?;
+        // Before it answers: after Ctrl-C in between, the next command finds it and stops it.
+        let started = record.write(&self.record_path()).and_then(|()| self.await_answer(child, &record));
+        if started.is_err() {
+            Record::remove(&self.record_path())?;
+        }
+        started.map(|()| record.running(false))
     }
 
     /// Stops the server; `None` when there is none.
@@ -82,7 +86,13 @@ impl LocalAws {
 
     /// The server, if it runs. One that runs and does not answer is an error.
     pub fn status(&self) -> Result<Option<Running>, LocalError> {
-        match self.find()? {
+        let mut found = self.find()?;
+        if matches!(found, Some((_, false))) {
+            // It may be on its way up: whoever starts it holds the lock until it answers.
+            let _lock = self.lock(&mut |_| ())?;
+            found = self.find()?;
+        }
+        match found {
             None => Ok(None),
             Some((record, true)) => Ok(Some(record.running(true))),
             Some((record, false)) => Err(self.no_answer(&record, 2)),
@@ -160,7 +170,7 @@ impl LocalAws {
         process::command_line(record.pid).is_some_and(|line| line.ends_with(&command))
     }
 
-    fn launch(&self, venv: &Venv, port: u16, digest: String) -> Result<Record, LocalError> {
+    fn launch(&self, venv: &Venv, port: u16, digest: String) -> Result<(Child, Record), LocalError> {
         let log_path = self.log_path();
         let log = File::create(&log_path).map_err(LocalError::io("create", &log_path))?;
         let same_log = log.try_clone().map_err(LocalError::io("open", &log_path))?;
@@ -183,21 +193,21 @@ impl LocalAws {
             // A group of its own: Ctrl-C in the terminal goes to the foreground group only.
             .process_group(0);
         let child = command.spawn().map_err(|source| LocalError::Spawn { program: venv.interpreter(), source })?;
-        self.await_answer(child, Record::new(0, port, digest))
+        let record = Record::new(child.id(), port, digest);
+        Ok((child, record))
     }
 
-    fn await_answer(&self, mut child: Child, record: Record) -> Result<Record, LocalError> {
-        let record = Record { pid: child.id(), ..record };
+    fn await_answer(&self, mut child: Child, record: &Record) -> Result<(), LocalError> {
         for _ in 0..polls(START_SECONDS) {
             if let Some(status) = child.try_wait().map_err(LocalError::io("wait for", self.log_path()))? {
                 return Err(LocalError::Ended { status, tail: self.tail(), log: self.log_path() });
             }
             if health::launcher_pid(record.port) == Some(record.pid) {
-                return Ok(record);
+                return Ok(());
             }
             sleep(POLL);
         }
-        let error = self.no_answer(&record, START_SECONDS);
+        let error = self.no_answer(record, START_SECONDS);
         child.kill().and_then(|()| child.wait()).map_err(|source| LocalError::Signal { pid: record.pid, source })?;
         Err(error)
     }
@@ -206,24 +216,16 @@ impl LocalAws {
     fn end(&self, record: &Record) -> Result<(), LocalError> {
         let pid = record.pid;
         let failed = |source: io::Error| LocalError::Signal { pid, source };
+        // Not `is_ours`: a server that was started before its project's folder was moved has the old path in it.
+        let command = process::command_line(pid);
         process::terminate(pid).map_err(failed)?;
-        if !self.has_ended(record) {
+        if !has_ended(pid, command.as_deref()) {
             process::kill(pid).map_err(failed)?;
-            if !self.has_ended(record) {
+            if !has_ended(pid, command.as_deref()) {
                 return Err(LocalError::DoesNotEnd { pid, seconds: STOP_SECONDS });
             }
         }
         Record::remove(&self.record_path())
-    }
-
-    fn has_ended(&self, record: &Record) -> bool {
-        (0..polls(STOP_SECONDS)).any(|_| {
-            let ended = !self.is_ours(record);
-            if !ended {
-                sleep(POLL);
-            }
-            ended
-        })
     }
 
     fn no_answer(&self, record: &Record, seconds: u64) -> LocalError {
@@ -240,6 +242,18 @@ impl LocalAws {
     fn tail(&self) -> String {
         last_lines(&self.log_path(), TAIL_LINES)
     }
+}
+
+/// Whether the process with that command line is gone within [`STOP_SECONDS`].
+fn has_ended(pid: u32, command: Option<&str>) -> bool {
+    (0..polls(STOP_SECONDS)).any(|_| {
+        let line = process::command_line(pid);
+        let ended = line.is_none() || line.as_deref() != command;
+        if !ended {
+            sleep(POLL);
+        }
+        ended
+    })
 }
 
 /// How often to look within so many seconds.

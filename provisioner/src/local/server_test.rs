@@ -59,6 +59,43 @@ fn server_that_does_not_answer_is_reported_and_can_be_stopped() {
 }
 
 #[test]
+fn server_that_ends_while_it_starts_leaves_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let aws = LocalAws::new(folder.path());
+    // `false` for an interpreter: it is there, and ends at once.
+    let venv = Venv::complete_for_tests(&folder.path().join("venv-ministack"), files::REQUIREMENTS, "/bin/false");
+    let error = aws.start(None, &mut |_| ()).unwrap_err();
+    assert!(matches!(error, LocalError::Ended { .. }), "{error} {venv:?}");
+    assert!(!aws.record_path().exists());
+}
+
+#[test]
+fn server_is_recorded_before_it_answers() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let aws = LocalAws::new(folder.path());
+    let silent = folder.path().join("silent");
+    fs::write(&silent, "#!/bin/sh\nwhile :; do sleep 0.05; done\n").unwrap();
+    fs::set_permissions(&silent, fs::Permissions::from_mode(0o755)).unwrap();
+    Venv::complete_for_tests(&folder.path().join("venv-ministack"), files::REQUIREMENTS, silent.to_str().unwrap());
+    let starting = std::thread::spawn({
+        let aws = aws.clone();
+        move || aws.start(None, &mut |_| ()).map_err(|error| error.to_string())
+    });
+    // Ctrl-C now would leave a server that the next command must find.
+    let (record, answers) = loop {
+        if let Ok(Some(found)) = aws.find() {
+            break found;
+        }
+        sleep(Duration::from_millis(5));
+    };
+    assert!(!answers);
+    process::terminate(record.pid).unwrap();
+    assert!(starting.join().unwrap().unwrap_err().contains("ended at once"));
+    assert!(!aws.record_path().exists());
+}
+
+#[test]
 fn port_that_is_taken() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! `local.json`: which server runs. Written once it answers, removed when it was stopped.
+//! `local.json`: which server runs. Written as soon as it has a process, removed when it was stopped.
 //!
 //! ```json
 //! {"pid": 4711, "port": 4566, "endpoint": "http://127.0.0.1:4566", "launcher": "<SHA-256 of the Python files>"}

@@ -1,7 +1,9 @@
 //! Python virtual environments with exactly pinned packages, made when they are first needed.
 //!
-//! An environment is complete when its marker file holds the digest of the requirements that it was made from. The
-//! marker is written last: an interrupted set-up has none and is done again, a changed pin has another digest.
+//! An environment is complete when its marker file holds the digest of the requirements that it was made from, its own
+//! path and its interpreter's. The marker is written last: an interrupted set-up has none and is done again. A changed pin has
+//! another digest. An environment works neither in another place nor, its packages being below a folder named for the
+//! version, after Python was upgraded below it.
 
 use std::fs::{self, File};
 use std::io;
@@ -133,12 +135,14 @@ pub struct Venv {
 impl Venv {
     /// The environment in `dir`, made from the text of a requirements file if it is not there already.
     ///
-    /// Callers that may run at the same time on one folder hold a lock of their own. `progress` is told what takes time.
+    /// One process at a time makes the environments of a folder; others wait. `progress` is told what takes time.
     pub fn ensure(dir: &Path, requirements: &str, progress: &mut dyn FnMut(&str)) -> Result<Self, VenvError> {
         let venv = Self { dir: dir.to_owned() };
-        let digest = hexadecimal(&Sha256::digest(requirements));
-        // The interpreter is a link out of the environment: it dangles when that Python was removed.
-        if fs::read_to_string(dir.join(MARKER)).is_ok_and(|found| found == digest) && venv.interpreter().exists() {
+        if venv.is_complete(requirements) {
+            return Ok(venv);
+        }
+        let _lock = lock(dir.parent().unwrap_or(dir))?;
+        if venv.is_complete(requirements) {
             return Ok(venv);
         }
         if dir.exists() {
@@ -149,8 +153,22 @@ impl Venv {
         progress("installing its pinned packages");
         venv.install(requirements)?;
         venv.check_versions(requirements)?;
-        fs::write(dir.join(MARKER), digest).map_err(VenvError::io("write", dir.join(MARKER)))?;
+        let path = dir.join(MARKER);
+        let marker = venv.marker(requirements).map_err(VenvError::io("read", venv.interpreter()))?;
+        fs::write(&path, marker).map_err(VenvError::io("write", &path))?;
         Ok(venv)
+    }
+
+    fn is_complete(&self, requirements: &str) -> bool {
+        let found = fs::read_to_string(self.dir.join(MARKER));
+        found.is_ok_and(|found| self.marker(requirements).is_ok_and(|wanted| found == wanted))
+    }
+
+    /// What the marker file holds. The interpreter is a link out of the environment: an error when that Python is gone.
+    fn marker(&self, requirements: &str) -> io::Result<String> {
+        let digest = hexadecimal(&Sha256::digest(requirements));
+        let interpreter = self.interpreter().canonicalize()?;
+        Ok(format!("{digest}\n{}\n{}\n", self.dir.display(), interpreter.display()))
     }
 
     /// Its interpreter.
@@ -169,6 +187,17 @@ impl Venv {
     #[must_use]
     pub fn python(&self) -> Command {
         python_command(&self.interpreter())
+    }
+
+    /// A folder that looks like a complete environment, with some program for its interpreter.
+    #[cfg(test)]
+    pub(super) fn complete_for_tests(dir: &Path, requirements: &str, interpreter: &str) -> Self {
+        let venv = Self { dir: dir.to_owned() };
+        let _ = fs::remove_dir_all(dir);
+        fs::create_dir_all(dir.join("bin")).unwrap();
+        std::os::unix::fs::symlink(interpreter, venv.interpreter()).unwrap();
+        fs::write(dir.join(MARKER), venv.marker(requirements).unwrap()).unwrap();
+        venv
     }
 
     fn create(&self) -> Result<(), VenvError> {
@@ -305,8 +334,8 @@ fn printed(output: &Output) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// Held until dropped: one process at a time makes the environments of a folder.
-pub fn lock(folder: &Path) -> Result<File, VenvError> {
+/// Held until dropped.
+fn lock(folder: &Path) -> Result<File, VenvError> {
     fs::create_dir_all(folder).map_err(VenvError::io("create", folder))?;
     let path = folder.join("venv.lock");
     let file = File::create(&path).map_err(VenvError::io("create", &path))?;
@@ -320,9 +349,7 @@ mod tests {
 
     /// A folder that looks like a complete environment of some requirements.
     fn complete(dir: &Path, requirements: &str) {
-        fs::create_dir_all(dir.join("bin")).unwrap();
-        fs::write(dir.join("bin/python"), "").unwrap();
-        fs::write(dir.join(MARKER), hexadecimal(&Sha256::digest(requirements))).unwrap();
+        Venv::complete_for_tests(dir, requirements, "/bin/true");
     }
 
     #[test]
@@ -366,6 +393,21 @@ mod tests {
             assert!(outcome.is_err(), "it was reused");
             assert!(!dir.join("left-over").exists());
         }
+    }
+
+    #[test]
+    fn environment_that_was_moved_or_whose_python_was_upgraded_is_not_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dir, moved) = (folder.path().join("venv"), folder.path().join("moved"));
+        let venv = Venv::complete_for_tests(&dir, "a==1", "/bin/true");
+        assert!(venv.is_complete("a==1"));
+        fs::remove_file(venv.interpreter()).unwrap();
+        assert!(!venv.is_complete("a==1"), "its interpreter is gone");
+        std::os::unix::fs::symlink("/bin/false", venv.interpreter()).unwrap();
+        assert!(!venv.is_complete("a==1"), "its interpreter is another");
+        complete(&dir, "a==1");
+        fs::rename(&dir, &moved).unwrap();
+        assert!(!Venv { dir: moved }.is_complete("a==1"), "it is in another place");
     }
 
     #[test]

@@ -118,6 +118,44 @@ fn managed_policies_and_lambda_permissions_count() {
 }
 
 #[test]
+fn attaching_a_policy_elsewhere_and_losing_a_boundary_widen() {
+    let policy = |kind: &str, roles: &str| {
+        iam_statements(&format!(
+            "Resources: {{P: {{Type: AWS::IAM::{kind}, Properties: {{Roles: {roles}, PolicyName: p, PolicyDocument: \
+             {{Statement: {{Effect: Allow, Action: 's3:GetObject', Resource: '*'}}}}}}}}}}"
+        ))
+    };
+    for kind in ["Policy", "ManagedPolicy"] {
+        let delta = IamDelta::between(&policy(kind, "[a]"), &policy(kind, "[a, !Ref B]"));
+        assert_eq!(only(&delta), (IamChangeKind::Widened, vec!["+ for attached to role ${B}"]));
+    }
+    let role = |boundary: &str| {
+        iam_statements(&format!(
+            "Resources: {{R: {{Type: AWS::IAM::Role, Properties: {{{boundary} ManagedPolicyArns: [arn:x], AssumeRolePolicyDocument: \
+             {{Statement: {{Effect: Allow, Action: 'sts:AssumeRole', Principal: '*'}}}}}}}}}}"
+        ))
+    };
+    let delta = IamDelta::between(&role("PermissionsBoundary: arn:b,"), &role(""));
+    assert_eq!(only(&delta), (IamChangeKind::Widened, vec!["- if within the boundary arn:b"]));
+}
+
+#[test]
+fn documents_as_text_and_in_conditions_count() {
+    let found = iam_statements(
+        r#"Resources:
+  Logs:
+    Type: AWS::Logs::ResourcePolicy
+    Properties: {PolicyName: p, PolicyDocument: '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"logs:PutLogEvents"}]}'}
+  Queue:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      PolicyDocument: {Statement: [!If [C, {Effect: Allow, Action: 'sqs:SendMessage'}, !Ref AWS::NoValue]]}"#,
+    );
+    let shown: Vec<(&str, &str)> = found.iter().map(|s| (s.policy.as_str(), s.actions[0].as_str())).collect();
+    assert_eq!(shown, [("p", "logs:PutLogEvents"), ("PolicyDocument", "sqs:SendMessage")]);
+}
+
+#[test]
 fn wildcards_cover_as_in_iam() {
     for (pattern, item, expected) in [
         ("*", "anything", true),

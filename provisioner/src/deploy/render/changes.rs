@@ -47,7 +47,7 @@ fn stack(text: &mut String, plan: &StackPlan) {
 fn resource(text: &mut String, change: &Change) {
     let (mark, extra): (String, &str) = match change.kind {
         ChangeKind::Add => (style::green("+"), ""),
-        ChangeKind::Import => (style::green("i"), "imported"),
+        ChangeKind::Import => (style::green("i"), "exists, is taken into the stack"),
         ChangeKind::Modify => (style::yellow("~"), ""),
         ChangeKind::Dynamic => (style::yellow("?"), "known only while executing"),
         ChangeKind::Replace => (style::red("-/+"), "replaced"),
@@ -149,7 +149,8 @@ fn summary(text: &mut String, report: &DiffReport) {
     }
     let mut parts = Vec::new();
     for (number, word, paint) in [
-        (count(&[ChangeKind::Add, ChangeKind::Import]), "to add", style::green as fn(String) -> String),
+        (count(&[ChangeKind::Add]), "to add", style::green as fn(String) -> String),
+        (count(&[ChangeKind::Import]), "to import", style::green),
         (count(&[ChangeKind::Modify, ChangeKind::Dynamic]), "to change", style::yellow),
         (count(&[ChangeKind::Replace, ChangeKind::MayReplace]), "to replace", style::red),
         (leaving, "to leave the stack", style::yellow),

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::deploy::error::DeployError;
 use crate::deploy::iam::{IamDelta, iam_statements};
 use crate::deploy::plan::{Change, ChangeKind, DiffReport, PropertyChange, Recreation, StackAction, StackPlan};
 use crate::deploy::report::{DeployReport, Failure, Outcome, OutputValue, StackOutcome, StackResult};
@@ -87,6 +88,30 @@ fn a_diff_shows_what_can_be_lost_last_and_what_is_permitted() {
 }
 
 #[test]
+fn what_exists_and_is_taken_in_is_not_added() {
+    let mut create = plan("heal--core", StackAction::Create);
+    create.changes = vec![change(ChangeKind::Add, "Topic"), change(ChangeKind::Import, "Ledger")];
+    let text = plain(&diff(&DiffReport { region: "eu-west-1".to_owned(), stacks: vec![create] }));
+    assert!(text.contains("i AWS::SNS::Topic Ledger heal-ledger (exists, is taken into the stack)"), "{text}");
+    assert!(text.contains("1 to add, 1 to import."), "{text}");
+}
+
+#[test]
+fn a_failed_call_says_what_to_do() {
+    let error = DeployError::Protected { stacks: vec!["heal--core".to_owned()] };
+    let report = DeployReport {
+        outcome: Outcome::Failed,
+        region: "eu-west-1".to_owned(),
+        stacks: vec![StackResult::failed("heal--core", &error)],
+    };
+    let text = plain(&deploy(&report));
+    assert!(
+        text.contains("heal--core failed: termination protection is on for heal--core\n  help: run again with"),
+        "{text}"
+    );
+}
+
+#[test]
 fn nothing_to_change_is_one_line_a_stack_and_a_sentence() {
     let report =
         DiffReport { region: "eu-west-1".to_owned(), stacks: vec![plan("heal--same", StackAction::Unchanged)] };
@@ -113,6 +138,7 @@ fn a_failed_deployment_begins_with_the_cause() {
         resource_type: Some("AWS::SNS::Topic".to_owned()),
         status: Some("CREATE_FAILED".to_owned()),
         reason: reason.to_owned(),
+        help: None,
     };
     let output = OutputValue { key: "Topic".to_owned(), value: "arn:topic".to_owned(), description: None };
     let stacks = vec![
@@ -157,7 +183,7 @@ fn the_status_is_in_columns_whatever_its_colour() {
         up_to_date: Some(false),
         resources: Some(17),
         termination_protection: Some(true),
-        failures: vec![Failure::of_stack(&"Template validation failed")],
+        failures: vec![Failure::of_stack("Template validation failed")],
         ..StackStatus::default()
     };
     let app = StackStatus { stack: "heal--application".to_owned(), ..StackStatus::default() };

@@ -64,12 +64,20 @@ fn causes(text: &mut String, stacks: &[StackResult]) {
         };
         let what = if result.outcome == StackOutcome::Lost { "cannot be followed any more" } else { "failed" };
         line(text, 0, &format!("{} {what}: {}", style::red(&result.stack), said(first)));
+        help(text, first);
         for other in others {
             line(text, 1, &format!("then {}", said(other)));
+            help(text, other);
         }
     }
     if !text.is_empty() {
         text.push('\n');
+    }
+}
+
+fn help(text: &mut String, failure: &Failure) {
+    if let Some(help) = &failure.help {
+        line(text, 1, &format!("help: {help}"));
     }
 }
 
