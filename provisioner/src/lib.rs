@@ -10,6 +10,7 @@ pub mod generated;
 pub mod kinds;
 pub mod local;
 pub mod project;
+pub mod reference;
 pub mod render;
 pub mod rules;
 pub mod schema;

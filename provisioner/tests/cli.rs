@@ -170,6 +170,20 @@ fn unknown_rules_and_environments_are_named() {
 }
 
 #[test]
+fn kinds_are_listed_and_the_reference_names_every_parameter() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = stdout(&healstack(dir.path(), &["kinds"]));
+    assert!(listed.contains("infrastructure/ec2-instance-healing"), "{listed}");
+    let kinds = json(&healstack(dir.path(), &["--output", "json", "kinds"]));
+    let reference = stdout(&healstack(dir.path(), &["kinds", "--markdown"]));
+    for kind in kinds["kinds"].as_array().unwrap() {
+        for parameter in kind["parameters"].as_object().unwrap().keys() {
+            assert!(reference.contains(&format!("| `{parameter}` |")), "{parameter}");
+        }
+    }
+}
+
+#[test]
 fn outside_a_project_it_says_how_to_begin() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = healstack(dir.path(), &["check"]);

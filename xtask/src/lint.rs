@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use crate::error::XtaskError;
 use crate::python::{Environment, iam_table_command};
-use crate::steps::{Steps, succeed};
+use crate::steps::{Steps, printed_by, succeed};
 use crate::workspace::{Workspace, templates};
 use crate::{counts, deny};
 
@@ -35,6 +35,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
         let healstack = ["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features"];
         succeed(cargo(&healstack).args(["--", "synth", "--check"]))
     });
+    steps.run("no service's SDK but those of a deployment", || no_service_sdks(workspace));
     let deny_warnings = ["--", "--deny", "warnings"];
     steps.run("clippy without the AWS SDK", || {
         let arguments = ["clippy", "--quiet", "--package", "healstack", "--no-default-features", "--all-targets"];
@@ -46,6 +47,31 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
         succeed(command.env("RUSTDOCFLAGS", "--deny warnings"))
     });
     steps.run("licences and origins of dependencies", || deny::check(workspace));
+}
+
+/// SDK crates that `healstack` must not be built with: each takes minutes, and nothing it does needs more than
+/// CloudFormation, S3 and STS. deny.toml cannot say it for one package of the workspace.
+const UNWANTED_SDKS: [&str; 5] = ["aws-sdk-ec2", "aws-sdk-ecs", "aws-sdk-lambda", "aws-sdk-rds", "aws-sdk-ssm"];
+
+fn no_service_sdks(workspace: &Workspace) -> Result<(), XtaskError> {
+    let mut command = workspace.cargo();
+    command.args(["tree", "--package", "healstack", "--edges", "normal", "--all-features", "--prefix", "none"]);
+    command.args(["--format", "{p}"]);
+    let found = unwanted(&printed_by(&mut command)?);
+    if found.is_empty() { Ok(()) } else { Err(XtaskError::UnwantedSdks { found }) }
+}
+
+/// The unwanted crates in the output of `cargo tree`, one crate and its version a line.
+fn unwanted(tree: &str) -> Vec<String> {
+    let mut found: Vec<String> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| UNWANTED_SDKS.contains(name))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Every API call against botocore's models, every IAM action against AWS's service authorization reference.
@@ -60,4 +86,15 @@ pub(crate) fn cfn_lint(workspace: &Workspace, generated: &Path) -> Result<(), Xt
     command.current_dir(&workspace.root).args(["--config-file", "/dev/null", "--format", "pretty"]);
     command.args(["--include-checks", "I", "--non-zero-exit-code", "informational", "--"]);
     succeed(command.args(templates(generated)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unwanted_sdks_are_named_once() {
+        let tree = "healstack v0.1.0 (/x)\naws-sdk-s3 v1.0.0\naws-sdk-ssm v1.0.0\naws-sdk-ec2 v1.2.3\naws-sdk-ssm v1.0.0 (*)\naws-sdk-sso v1.0.0\n";
+        assert_eq!(unwanted(tree), ["aws-sdk-ec2", "aws-sdk-ssm"]);
+    }
 }

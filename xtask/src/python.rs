@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use healstack::local::venv::{self, Venv, VenvError};
+use healstack::local::venv::{Venv, VenvError};
 
 use crate::error::XtaskError;
 use crate::steps::succeed;
@@ -40,7 +40,6 @@ impl Environment {
         let file = workspace.root.join("local").join(format!("requirements-{name}.txt"));
         let requirements = std::fs::read_to_string(&file).map_err(XtaskError::io("read", &file))?;
         let folder = workspace.state_dir();
-        let _lock = venv::lock(&folder)?;
         let ensure =
             || Venv::ensure(&folder.join(format!("venv-{name}")), &requirements, &mut |text| println!("{text}"));
         match ensure() {

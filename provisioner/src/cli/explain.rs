@@ -65,7 +65,7 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     let _ = writeln!(out, "\n{BOLD}Now{BOLD:#}\n  {}", state(rule));
     let _ = writeln!(out, "  Target: {} {}", healing.target_type, healing.selector);
 
-    heading(&mut out, "What AWS heals itself");
+    heading(&mut out, "What AWS heals by itself");
     for sentence in &kind.definition.native {
         let _ = writeln!(out, "  - {sentence}");
     }

@@ -14,6 +14,7 @@ mod check;
 mod deploy;
 mod explain;
 mod init;
+mod kinds;
 mod local;
 mod output;
 mod schema;
@@ -85,6 +86,8 @@ enum Command {
     Check,
     /// Say in plain words what a rule does, when, and what it may touch.
     Explain(explain::Options),
+    /// List what can be healed, and how a rule says so.
+    Kinds(kinds::Options),
     /// Print the JSON Schema of rule files, for editors.
     Schema(schema::Options),
     /// Show what a deployment would change: the change sets themselves.
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Synth(options) => synth::run(&session, &options),
         Command::Check => check::run(&session),
         Command::Explain(options) => explain::run(&session, &options),
+        Command::Kinds(options) => kinds::run(&session, &options),
         Command::Schema(options) => schema::run(&session, &options),
         #[cfg(feature = "deploy")]
         Command::Diff(options) => deploy::diff(&session, &options),

@@ -3,7 +3,7 @@
 use super::{Exit, Session};
 use crate::config::Config;
 use crate::diagnostics::{Problem, Problems};
-use crate::kinds::{Catalog, Kind, TemplateFiles};
+use crate::kinds::{Catalog, Kind};
 use crate::schema::generate;
 use healstack_model::RuleFile;
 use serde_json::{Value, json};
@@ -21,11 +21,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         return print(&titled(generate::<Config>(), "healstack.yaml"));
     }
     let mut problems = Problems::default();
-    // Outside a project there are the built-in kinds.
-    let catalog = match session.project() {
-        Ok(project) => project.catalog(&mut problems),
-        Err(_) => problems.take(TemplateFiles::built_in()).and_then(|files| Catalog::load(files, &mut problems)),
-    };
+    let catalog = session.catalog(&mut problems);
     let Some(catalog) = catalog.filter(|_| !problems.has_errors()) else {
         return session.printer.failure(&problems);
     };

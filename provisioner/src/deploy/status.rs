@@ -35,7 +35,8 @@ pub struct StackStatus {
     pub drift: Option<String>,
     /// When drift was last looked for, RFC 3339.
     pub drift_checked: Option<String>,
-    /// Whether the deployed template is, character by character, the given one.
+    /// Whether the deployed template is the given one, as far as CloudFormation tells: it gives `?` for every character
+    /// beyond ASCII.
     pub up_to_date: Option<bool>,
     /// How many resources it has.
     pub resources: Option<usize>,
@@ -87,12 +88,18 @@ async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, D
             .map(|status| status.as_str().to_owned())
             .filter(|status| status != "NOT_CHECKED"),
         drift_checked: drift.and_then(|drift| drift.last_check_timestamp()).and_then(rfc3339),
-        up_to_date: template.map(|deployed| deployed == planned.template),
+        up_to_date: template.map(|deployed| is_same(&deployed, &planned.template)),
         resources: Some(alive.count()),
         termination_protection: stack.enable_termination_protection(),
         outputs: report::outputs(&stack),
         failures,
     })
+}
+
+/// `GetTemplate` gives a `?` for every character beyond ASCII, though the stack has what was sent.
+fn is_same(deployed: &str, planned: &str) -> bool {
+    let given_back = planned.chars().map(|c| if c.is_ascii() { c } else { '?' });
+    deployed == planned || deployed.chars().eq(given_back)
 }
 
 /// The events since the stack's last operation began.
@@ -107,4 +114,17 @@ fn last_operation(events: &[StackEvent]) -> &[StackEvent] {
 fn rfc3339(time: &DateTime) -> Option<String> {
     // Fails only for years that RFC 3339 cannot express.
     time.fmt(DateTimeFormat::DateTime).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_beyond_ascii_is_the_same_as_what_cloudformation_gives_back() {
+        assert!(is_same("Description: K\u{fc}hlung \u{1f680}", "Description: K\u{fc}hlung \u{1f680}"));
+        assert!(is_same("Description: K?hlung ?", "Description: K\u{fc}hlung \u{1f680}"));
+        assert!(!is_same("Description: Kuhlung ?", "Description: K\u{fc}hlung \u{1f680}"));
+        assert!(!is_same("Description: ?", "Description: x"));
+    }
 }

@@ -1,6 +1,6 @@
 //! What the user sees while a command runs, and what they are asked.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -93,12 +93,9 @@ impl TerminalUi {
 
 impl Ui for TerminalUi {
     fn show(&self, text: &str) {
-        self.progress.pause(|| {
-            if self.machine {
-                anstream::eprint!("{text}");
-            } else {
-                anstream::print!("{text}");
-            }
+        // What cannot be shown must not end a deployment that is under way.
+        let _ = self.progress.pause(|| {
+            if self.machine { write!(anstream::stderr(), "{text}") } else { write!(anstream::stdout(), "{text}") }
         });
     }
 
@@ -109,7 +106,7 @@ impl Ui for TerminalUi {
             let _ = answer.send(Answer::Nobody);
             return receiver;
         }
-        self.progress.pause(|| anstream::eprint!("{question} [y/N] "));
+        let _ = self.progress.pause(|| write!(anstream::stderr(), "{question} [y/N] "));
         // Not the runtime's blocking pool: the runtime would wait for this thread at its end, and reading cannot be stopped.
         std::thread::spawn(move || {
             let mut line = String::new();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,14 +33,15 @@ impl Progress {
     }
 
     /// Takes the moving lines away while `print` prints.
-    pub(super) fn pause(&self, print: impl FnOnce()) {
-        self.bars.suspend(print);
+    pub(super) fn pause<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bars.suspend(print)
     }
 
     /// Shows a step.
     pub(super) fn step(&self, step: &Step<'_>) {
         if let Some(line) = line(step) {
-            self.pause(|| anstream::eprintln!("{line}"));
+            // A terminal that has gone must not end a deployment that is under way.
+            let _ = self.pause(|| writeln!(anstream::stderr(), "{line}"));
         }
         if self.bars.is_hidden() {
             return;
