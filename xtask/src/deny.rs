@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::error::XtaskError;
-use crate::steps::succeed;
+use crate::steps::{say, succeed};
 use crate::workspace::Workspace;
 
 /// The releases whose deny.toml ours is.
@@ -33,7 +33,7 @@ fn install(workspace: &Workspace) -> Result<PathBuf, XtaskError> {
     if is_of_series(&program) {
         return Ok(program);
     }
-    println!("installing cargo-deny {SERIES} into {}: a few minutes, once", root.display());
+    say(&format!("installing cargo-deny {SERIES} into {}: a few minutes, once", root.display()));
     let mut command = workspace.cargo();
     command
         .args(["install", "--locked", "--quiet", "cargo-deny", "--version", &format!("^{SERIES}"), "--root"])

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use healstack::local::venv::{Venv, VenvError};
 
 use crate::error::XtaskError;
-use crate::steps::succeed;
+use crate::steps::{say, succeed};
 use crate::workspace::Workspace;
 
 /// Where the compiler finds the table that `local/iam_table.py` writes.
@@ -40,14 +40,13 @@ impl Environment {
         let file = workspace.root.join("local").join(format!("requirements-{name}.txt"));
         let requirements = std::fs::read_to_string(&file).map_err(XtaskError::io("read", &file))?;
         let folder = workspace.state_dir();
-        let ensure =
-            || Venv::ensure(&folder.join(format!("venv-{name}")), &requirements, &mut |text| println!("{text}"));
+        let ensure = || Venv::ensure(&folder.join(format!("venv-{name}")), &requirements, &mut say);
         match ensure() {
             Err(error @ (VenvError::NoPython { .. } | VenvError::NoVenvModule { .. })) => {
                 if !may_install_packages() {
                     return Err(error.into());
                 }
-                println!("{error}: installing it");
+                say(&format!("{error}: installing it"));
                 succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
                 let install = ["install", "--yes", "--quiet", "--no-install-recommends", "python3", "python3-venv"];
                 succeed(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))?;

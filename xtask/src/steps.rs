@@ -54,7 +54,7 @@ impl Steps {
 }
 
 /// Prints a line. A reader that has gone (`| head`) must not end the steps: what they find is in the exit status.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

@@ -63,11 +63,14 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}\n{}", rule.identity, kind.id, kind.definition.summary);
     let _ = writeln!(out, "\n{BOLD}Now{BOLD:#}\n  {}", state(rule));
-    let _ = writeln!(out, "  Target: {} {}", healing.target_type, healing.selector);
+    let _ = writeln!(out, "  Target: {} {}", healing.target_type, flow(&healing.selector));
 
     heading(&mut out, "What AWS heals by itself");
     for sentence in &kind.definition.native {
         let _ = writeln!(out, "  - {sentence}");
+    }
+    if !healing.acts() {
+        let _ = writeln!(out, "  What of this needs an alarm's action happens only in mode enforce.");
     }
     heading(&mut out, "What is watched");
     let mut alarms: Vec<&AlarmInfo> = rule.alarms.iter().collect();
@@ -113,6 +116,19 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         rule.statements.iter().for_each(|statement| permission(&mut out, statement));
     }
     out
+}
+
+/// A selector as a rule file writes it.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn heading(out: &mut String, text: &str) {
@@ -165,7 +181,11 @@ fn deed(step: &Step) -> String {
         Err(_) => String::new(),
     };
     match step.action.as_str() {
-        "aws:branch" => format!("decides: {}", step.next.join(" | ")),
+        "aws:branch" => {
+            let mut next = step.next.clone();
+            next.dedup();
+            format!("decides: {}", next.join(" | "))
+        }
         "aws:sleep" if step.is_end => "ends".to_owned(),
         "aws:sleep" => format!("waits {}", seconds(step.timeout)),
         "aws:waitForAwsResourceProperty" => {

@@ -44,13 +44,18 @@ impl Aws {
         Ok(resources)
     }
 
-    /// The events of a stack that are newer than the event `after`, oldest first; all events without `after`.
+    /// The events of a stack that are newer than the event `after`, oldest first; all events without `after`. None when there
+    /// is no such stack: an empty one, which a change set made, leaves nothing behind.
     pub(super) async fn events(&self, stack_id: &str, after: Option<&str>) -> Result<Vec<StackEvent>, DeployError> {
         let mut pages = self.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
         let mut events = Vec::new();
         'pages: while let Some(page) = pages.next().await {
             let page =
-                page.map_err(|error| DeployError::call("cloudformation:DescribeStackEvents", Some(stack_id), &error))?;
+                page.map_err(|error| DeployError::call("cloudformation:DescribeStackEvents", Some(stack_id), &error));
+            if page.as_ref().is_err_and(is_missing) {
+                break;
+            }
+            let page = page?;
             for event in page.stack_events.unwrap_or_default() {
                 if after.is_some() && event.event_id() == after {
                     break 'pages;

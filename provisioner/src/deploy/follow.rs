@@ -83,13 +83,16 @@ async fn follow(context: &Context, operation: &Operation) -> Result<Followed, De
     let mut polls: u32 = 0;
     context.ui.step(&Step::Started { stack: &operation.stack, total: operation.total });
     loop {
-        let fresh = context.aws.events(&operation.stack_id, log.newest.as_deref()).await?;
+        let fresh = tokio::select! {
+            fresh = context.aws.events(&operation.stack_id, log.newest.as_deref()) => fresh?,
+            () = context.interrupt.pressed() => return Ok(log.into_followed(None)),
+        };
         interval = if fresh.is_empty() { context.aws.pace.after(interval) } else { context.aws.pace.first };
         let mut end = log.take(context, fresh);
         polls += 1;
-        let seen = !log.events.is_empty() || polls >= POLLS_WITHOUT_EVENTS;
-        if end.is_none() && seen && polls.is_multiple_of(POLLS_PER_STATUS) {
-            end = ended_status(context, operation).await?;
+        if end.is_none() && polls.is_multiple_of(POLLS_PER_STATUS) {
+            let seen = !log.events.is_empty() || polls >= POLLS_WITHOUT_EVENTS;
+            end = ended_status(context, operation).await?.filter(|status| seen || status == "DELETE_COMPLETE");
             if end.is_some() {
                 // The reasons may have come in between.
                 let last = context.aws.events(&operation.stack_id, log.newest.as_deref()).await?;

@@ -178,6 +178,15 @@ async fn a_roll_back_that_somebody_else_began_is_seen() {
 }
 
 #[tokio::test]
+async fn the_status_of_the_operation_before_is_not_taken_for_this_one_s() {
+    let fake = Fake::start();
+    fake.world().stacks.insert("slow".to_owned(), deployed("UPDATE_COMPLETE"));
+    let (context, _, _press) = fake.context(Answer::Yes).await;
+    let report = run::deploy(&context, &[planned("slow", &[])], YES).await.unwrap();
+    assert_eq!(report.stacks[0].outcome, StackOutcome::Failed, "{report:?}");
+}
+
+#[tokio::test]
 async fn what_a_failed_creation_left_is_deleted_after_the_confirmation() {
     let fake = Fake::start();
     fake.world().stacks.insert("a".to_owned(), deployed("ROLLBACK_COMPLETE"));
@@ -237,6 +246,16 @@ async fn destroying_lists_what_stays_and_does_not_mind_missing_stacks() {
     assert!(ui.shown.lock().unwrap()[0].contains("stay, outside the stack"));
     let again = destroy::destroy(&context, &[planned("gone", &[])], DestroyOptions::default()).await.unwrap();
     assert_eq!(again.outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn an_empty_stack_that_a_change_set_left_is_destroyed_too() {
+    let fake = Fake::start();
+    fake.world().stacks.insert("a".to_owned(), deployed("REVIEW_IN_PROGRESS"));
+    let (context, _, _press) = fake.context(Answer::Yes).await;
+    let report = destroy::destroy(&context, &[planned("a", &[])], DestroyOptions::default()).await.unwrap();
+    assert_eq!(report.stacks[0].outcome, StackOutcome::Deleted, "{report:?}");
+    assert_nothing_left(&fake);
 }
 
 #[tokio::test]

@@ -57,7 +57,10 @@ pub enum LocalError {
 
     /// The server ended while it was starting.
     #[error("the local AWS ended at once ({status})\n{tail}")]
-    #[diagnostic(help("the lines above are the end of {}", log.display()))]
+    #[diagnostic(help(
+        "the lines above are the end of {}; if Python misses a module, delete the folder venv-ministack beside it and start again",
+        log.display()
+    ))]
     Ended {
         /// How it ended.
         status: ExitStatus,

@@ -87,6 +87,7 @@ fn server_is_recorded_before_it_answers() {
         if let Ok(Some(found)) = aws.find() {
             break found;
         }
+        assert!(!starting.is_finished(), "it ended without a record");
         sleep(Duration::from_millis(5));
     };
     assert!(!answers);
