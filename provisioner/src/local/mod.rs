@@ -9,6 +9,7 @@
 //! | `local.json` | the running server: process id, port, endpoint, digest of the Python files |
 //! | `local.log` | what the server printed |
 //! | `local.lock` | held while a server is started or stopped |
+//! | `venv.lock` | held while an environment is made |
 //!
 //! **Invariant:** a process is signalled only when its own health answer or its command line shows that it is the server
 //! which `local.json` names.

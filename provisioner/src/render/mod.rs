@@ -6,7 +6,7 @@
 //! - in a runbook, where Systems Manager reads `{{ Name }}` as a variable and knows no escape, a value that holds `{{`
 //!   is an error.
 //!
-//! The helpers are in [`helpers`]. Strict mode: a misspelled variable is an error with its line, never an empty string.
+//! The helpers are in `render/helpers.rs`. Strict mode: a misspelled variable is an error with its line, never an empty string.
 
 mod helpers;
 
