@@ -51,6 +51,22 @@ pub(crate) enum XtaskError {
         found: Vec<String>,
     },
 
+    /// A page of docs/ is not what the code says.
+    #[error("{path} is stale")]
+    #[diagnostic(help("write it with `cargo xtask docs`"))]
+    StaleDocs {
+        /// The page.
+        path: &'static str,
+    },
+
+    /// The kinds of rules could not be read.
+    #[error("the kinds in templates/ are wrong: {reason}")]
+    #[diagnostic(help("`cargo xtask check` says where"))]
+    Kinds {
+        /// The first reason.
+        reason: String,
+    },
+
     /// There is nothing to check.
     #[error("no template.yaml below {}", folder.display())]
     #[diagnostic(help("write it with `cargo xtask synth`"))]

@@ -7,7 +7,7 @@ use crate::error::XtaskError;
 use crate::python::{Environment, iam_table_command};
 use crate::steps::{Steps, printed_by, succeed};
 use crate::workspace::{Workspace, templates};
-use crate::{counts, deny};
+use crate::{counts, deny, docs};
 
 /// Runs all checks; fails when one does.
 pub(crate) fn run(workspace: &Workspace) -> ExitCode {
@@ -35,6 +35,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
         let healstack = ["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features"];
         succeed(cargo(&healstack).args(["--", "synth", "--check"]))
     });
+    steps.run("docs/ is what the code says", || docs::check(workspace));
     steps.run("no service's SDK but those of a deployment", || no_service_sdks(workspace));
     let deny_warnings = ["--", "--deny", "warnings"];
     steps.run("clippy without the AWS SDK", || {

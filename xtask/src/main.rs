@@ -6,6 +6,7 @@ mod bench;
 mod clock;
 mod counts;
 mod deny;
+mod docs;
 mod error;
 mod forward;
 mod lint;
@@ -37,6 +38,8 @@ enum Command {
     Lint,
     /// Lint, then all tests, then a deployment to the local AWS.
     Test(test::Options),
+    /// Write the pages of docs/ that come from the code.
+    Docs(docs::Options),
     /// Print what compiling 12, 1,000 and 10,000 rules costs.
     Bench,
     /// Write the table of IAM actions that take no resources, which the compiler embeds.
@@ -51,6 +54,9 @@ enum Command {
     /// `healstack check`
     #[command(disable_help_flag = true)]
     Check(Forwarded),
+    /// `healstack kinds`
+    #[command(disable_help_flag = true)]
+    Kinds(Forwarded),
     /// `healstack explain`
     #[command(disable_help_flag = true)]
     Explain(Forwarded),
@@ -90,11 +96,13 @@ fn main() -> miette::Result<ExitCode> {
     match &arguments.command {
         Command::Lint => Ok(lint::run(&workspace)),
         Command::Test(options) => Ok(test::run(&workspace, options)),
+        Command::Docs(options) => Ok(docs::run(&workspace, options)?),
         Command::Bench => Ok(bench::run(&workspace)?),
         Command::IamTable(options) => Ok(python::iam_table(&workspace, options)?),
         Command::Init(rest) => forward("init", Features::Compile, rest),
         Command::Synth(rest) => forward("synth", Features::Compile, rest),
         Command::Check(rest) => forward("check", Features::Compile, rest),
+        Command::Kinds(rest) => forward("kinds", Features::Compile, rest),
         Command::Explain(rest) => forward("explain", Features::Compile, rest),
         Command::Schema(rest) => forward("schema", Features::Compile, rest),
         Command::Local(rest) => forward("local", Features::Compile, rest),

@@ -11,8 +11,12 @@ use miette::Diagnostic as _;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
+
+/// The stack tag by which an environment's stacks are found, those that are in no rule file any more too.
+const ENVIRONMENT_TAG: &str = "healstack:environment";
 
 /// Where to deploy; the rest comes from the ordinary AWS configuration chain.
 #[derive(Debug, clap::Args)]
@@ -59,6 +63,9 @@ pub(super) struct DestroyOptions {
     /// Lift the termination protection of the core stack.
     #[arg(long)]
     disable_protection: bool,
+    /// Delete only stacks that are in no rule file any more.
+    #[arg(long)]
+    left_over: bool,
 }
 
 /// Options of `status`.
@@ -99,26 +106,58 @@ pub(super) fn deploy(session: &Session, options: &DeployOptions) -> Exit {
     run(session, async move {
         let done = deploy::deploy(&prepared.stacks, &prepared.account, options, &prepared.ui).await?;
         let mut text = render::deploy(&done);
+        let left_over = prepared.left_over().await?;
+        for stack in &left_over {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "{} is deployed and in no rule file any more: `healstack destroy --left-over` deletes it",
+                stack.name
+            );
+        }
         if local && matches!(done.outcome, Outcome::Done | Outcome::Unchanged) {
             text.push_str(&next_steps(&prepared));
         }
-        Ok((text, value(&done), exit(done.outcome)))
+        let mut value = value(&done);
+        value["left_over"] = left_over.iter().map(|stack| stack.name.clone()).collect();
+        Ok((text, value, exit(done.outcome)))
     })
 }
 
 pub(super) fn destroy(session: &Session, options: &DestroyOptions) -> Exit {
     let destroy = deploy::DestroyOptions { yes: options.yes, disable_protection: options.disable_protection };
-    with(session, &options.aws, move |prepared| async move {
+    let only_left_over = options.left_over;
+    with(session, &options.aws, move |mut prepared| async move {
+        let left_over = prepared.left_over().await?;
+        if only_left_over {
+            // What they depended on stays, so nothing of it is to be waited for.
+            prepared.stacks =
+                left_over.into_iter().map(|stack| PlannedStack { depends_on: Vec::new(), ..stack }).collect();
+        } else {
+            prepared.stacks.extend(left_over);
+        }
         let done = deploy::destroy(&prepared.stacks, &prepared.account, destroy, &prepared.ui).await?;
         Ok((render::destroy(&done), value(&done), exit(done.outcome)))
     })
 }
 
 pub(super) fn status(session: &Session, options: &StatusOptions) -> Exit {
-    with(session, &options.aws, |prepared| async move {
+    with(session, &options.aws, |mut prepared| async move {
+        let left_over = prepared.left_over().await?;
+        prepared.stacks.extend(left_over);
         let found = deploy::status(&prepared.stacks, &prepared.account, &prepared.ui).await?;
         Ok((render::status(&found), value(&found), Exit::Success))
     })
+}
+
+impl Prepared {
+    /// Stacks of this environment that are deployed and in no rule file any more.
+    async fn left_over(&self) -> Result<Vec<PlannedStack>, DeployError> {
+        let tag = (ENVIRONMENT_TAG, self.compiled.environment_name.as_str());
+        let prefix = self.compiled.environment.names(&self.compiled.environment_name).stack("");
+        let found = deploy::left_over(&self.stacks, tag, &self.account, &self.ui).await?;
+        Ok(found.into_iter().filter(|stack| stack.name.starts_with(&prefix)).collect())
+    }
 }
 
 fn exit(outcome: Outcome) -> Exit {
@@ -216,9 +255,10 @@ fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::Compi
         termination_protection: stack.termination_protection,
         provides_artifact_bucket: stack.provides_artifact_bucket,
         tags: BTreeMap::from([
-            ("healstack:environment".to_owned(), compiled.environment_name.to_string()),
+            (ENVIRONMENT_TAG.to_owned(), compiled.environment_name.to_string()),
             ("healstack:stack".to_owned(), stack.folder.clone()),
         ]),
+        left_over: false,
     }
 }
 

@@ -21,6 +21,17 @@ impl Aws {
         }
     }
 
+    /// Every stack of the region that is not deleted.
+    pub(super) async fn stacks(&self) -> Result<Vec<Stack>, DeployError> {
+        let mut pages = self.cloudformation.describe_stacks().into_paginator().send();
+        let mut stacks = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| DeployError::call("cloudformation:DescribeStacks", None, &error))?;
+            stacks.extend(page.stacks.unwrap_or_default());
+        }
+        Ok(stacks)
+    }
+
     /// The template as it was sent; `None` when the stack has none (yet).
     pub(super) async fn template(&self, name: &str) -> Result<Option<String>, DeployError> {
         let answer =

@@ -30,6 +30,8 @@ pub(super) struct FakeStack {
     pub(super) events: Vec<(String, String, String, String)>,
     pub(super) looks: u32,
     pub(super) token: String,
+    /// Value of the tag `environment`.
+    pub(super) environment: String,
 }
 
 /// Everything in the fake.
@@ -248,6 +250,17 @@ impl World {
             "UpdateTerminationProtection" => {
                 self.stacks.get_mut(&name).unwrap().protected = get("EnableTerminationProtection") == "true";
                 ok(&action, "")
+            }
+            "DescribeStacks" if name.is_empty() => {
+                let stack = |(name, stack): (&String, &FakeStack)| {
+                    format!(
+                        "<member><StackName>{name}</StackName><StackStatus>{}</StackStatus><CreationTime>2026-01-02T03:04:05Z\
+                         </CreationTime><Tags><member><Key>environment</Key><Value>{}</Value></member></Tags></member>",
+                        stack.status, stack.environment
+                    )
+                };
+                let stacks: String = self.stacks.iter().map(stack).collect();
+                ok(&action, &format!("<Stacks>{stacks}</Stacks>"))
             }
             _ => self.describe(&action, &name, &get("NextToken")),
         }

@@ -28,6 +28,7 @@ mod follow;
 mod iam;
 mod interrupt;
 mod jobs;
+mod left_over;
 mod order;
 mod plan;
 pub mod render;
@@ -74,6 +75,8 @@ pub struct PlannedStack {
     pub provides_artifact_bucket: bool,
     /// Tags of the stack, which CloudFormation puts on its resources too.
     pub tags: BTreeMap<String, String>,
+    /// Whether it is deployed and nothing asks for it any more; [`left_over`] finds such stacks. It can only be destroyed.
+    pub left_over: bool,
 }
 
 /// Where to deploy.
@@ -135,6 +138,17 @@ pub async fn destroy(
 ) -> Result<DestroyReport, DeployError> {
     let context = run::Context::connect(account, ui).await?;
     destroy::destroy(&context, stacks, options).await
+}
+
+/// Stacks that an earlier deployment made and `stacks` hold no more: those with a tag of this key and value.
+pub async fn left_over(
+    stacks: &[PlannedStack],
+    tag: (&str, &str),
+    account: &Account,
+    ui: &Arc<dyn Ui>,
+) -> Result<Vec<PlannedStack>, DeployError> {
+    let context = run::Context::connect(account, ui).await?;
+    left_over::find(&context, stacks, tag).await
 }
 
 /// What is deployed of `stacks`.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::DeployError;
-use super::fake::{Fake, planned};
+use super::fake::{Fake, FakeStack, planned};
 use super::report::{Outcome, StackOutcome};
 use super::ui::Answer;
-use super::{Account, DeployOptions, DestroyOptions, PlannedStack, StackAction, destroy, run, status};
+use super::{Account, DeployOptions, DestroyOptions, PlannedStack, StackAction, destroy, left_over, run, status};
 
 const ASK: DeployOptions = DeployOptions { yes: false };
 const YES: DeployOptions = DeployOptions { yes: true };
@@ -317,6 +317,29 @@ async fn an_endpoint_that_is_not_there_is_said_with_what_to_check() {
     let error = super::status(&[planned("a", &[])], &account, &ui).await.unwrap_err();
     assert!(error.to_string().contains("Connection refused"), "{error}");
     assert!(miette::Diagnostic::help(&error).is_some());
+}
+
+#[tokio::test]
+async fn stacks_that_nothing_asks_for_any_more_are_found_by_their_tag() {
+    let fake = Fake::start();
+    let (context, _, _press) = fake.context(Answer::Yes).await;
+    for (name, environment, status) in [
+        ("app", "prod", "CREATE_COMPLETE"),
+        ("old", "prod", "UPDATE_COMPLETE"),
+        ("gone", "prod", "DELETE_COMPLETE"),
+        ("other", "test", "CREATE_COMPLETE"),
+    ] {
+        let stack =
+            FakeStack { status: status.to_owned(), environment: environment.to_owned(), ..FakeStack::default() };
+        fake.world().stacks.insert(name.to_owned(), stack);
+    }
+    let stacks = [planned("core", &[]), planned("app", &["core"])];
+    let found = left_over::find(&context, &stacks, ("environment", "prod")).await.unwrap();
+    let names: Vec<&str> = found.iter().map(|stack| stack.name.as_str()).collect();
+    assert_eq!(names, ["old"]);
+    assert_eq!(found[0].depends_on, ["core"], "core goes after it");
+    let report = status::status(&context, &found).await.unwrap();
+    assert_eq!((report.stacks[0].left_over, report.stacks[0].up_to_date), (true, None));
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub struct StackStatus {
     /// Whether the deployed template is the given one, as far as CloudFormation tells: it gives `?` for every character
     /// beyond ASCII.
     pub up_to_date: Option<bool>,
+    /// Whether nothing asks for it any more.
+    pub left_over: bool,
     /// How many resources it has.
     pub resources: Option<usize>,
     /// Whether its deletion is refused.
@@ -88,7 +90,8 @@ async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, D
             .map(|status| status.as_str().to_owned())
             .filter(|status| status != "NOT_CHECKED"),
         drift_checked: drift.and_then(|drift| drift.last_check_timestamp()).and_then(rfc3339),
-        up_to_date: template.map(|deployed| is_same(&deployed, &planned.template)),
+        up_to_date: template.filter(|_| !planned.left_over).map(|deployed| is_same(&deployed, &planned.template)),
+        left_over: planned.left_over,
         resources: Some(alive.count()),
         termination_protection: stack.enable_termination_protection(),
         outputs: report::outputs(&stack),

@@ -54,6 +54,7 @@ fn row(stack: &StackStatus) -> [String; HEADER.len()] {
     let template = match stack.up_to_date {
         Some(true) => "as here",
         Some(false) => "differs",
+        None if stack.left_over => "in no rule file",
         None => "-",
     };
     let protection = if stack.termination_protection == Some(true) { "on" } else { "off" };
