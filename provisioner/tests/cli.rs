@@ -191,6 +191,8 @@ fn outside_a_project_it_says_how_to_begin() {
     assert!(stderr(&nowhere).contains("healstack init"), "{}", stderr(&nowhere));
     assert_code(&healstack(dir.path(), &["no-such-command"]), 2);
     assert_code(&healstack(dir.path(), &["schema"]), 0);
+    let completions = healstack(dir.path(), &["completions", "bash"]);
+    assert!(stdout(&completions).contains("_healstack()"), "{}", stdout(&completions));
 }
 
 /// This repository's own rules, which are the documentation's example.

@@ -224,7 +224,7 @@ fn a_selection_too_large_for_its_policy() {
     })
     .unwrap();
     let errors = project.compile().errors().join("\n");
-    assert!(errors.contains("the inline policies of shop/redrive have"), "{errors}");
+    assert!(errors.contains("characters of inline policies, AWS's limit is 10240"), "{errors}");
 }
 
 #[test]

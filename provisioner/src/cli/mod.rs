@@ -24,7 +24,7 @@ pub use output::Format;
 
 use crate::diagnostics::{Problem, Problems};
 use crate::project::{Compiled, Project};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use output::Printer;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,6 +104,11 @@ enum Command {
     Status(deploy::StatusOptions),
     /// The local AWS that `--local` deploys to.
     Local(local::Options),
+    /// Print a completion script for a shell, for instance `healstack completions bash`.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// What every command has.
@@ -138,6 +143,10 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "deploy")]
         Command::Status(options) => deploy::status(&session, &options),
         Command::Local(options) => local::run(&session, &options),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "healstack", &mut std::io::stdout());
+            Exit::Success
+        }
     };
     exit.into()
 }

@@ -150,10 +150,7 @@ pub(super) struct RuleScope<'a> {
 /// A fleet alarm without a filter equal to the rule's target would act on resources that the rule does not heal.
 fn scope(alarm: &Resource, info: &AlarmInfo, rule: &RuleScope<'_>) -> Option<(String, String)> {
     let query = query(alarm)?;
-    let help = match rule.filters.as_slice() {
-        [] => "make one alarm a resource: this target cannot be a filter".to_owned(),
-        filters => format!("begin its WHERE with {}", filters.join(", or with ")),
-    };
+    let help = format!("begin its WHERE with {}", rule.filters.join(", or with "));
     let Some(filter) = clause(query, " WHERE ", " GROUP BY ") else {
         return Some((
             format!("the fleet alarm `{}` has no WHERE: it would act on every resource in the account", info.name),

@@ -113,7 +113,7 @@ pub(super) fn check_sizes(identity: &str, resources: &[Resource], region: &str) 
         };
         let size = resolved(node, region).len();
         (size > limit).then(|| {
-            Problem::error(format!("the {what} of {identity} have {size} characters, AWS's limit is {limit}"))
+            Problem::error(format!("{identity}: {size} characters of {what}, AWS's limit is {limit}"))
                 .help("split the rule into several that select fewer resources each, or select by tag")
         })
     });
