@@ -6,6 +6,7 @@ pub mod config;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod diagnostics;
+mod digest;
 pub mod generated;
 pub mod kinds;
 pub mod local;

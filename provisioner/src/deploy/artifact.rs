@@ -1,16 +1,15 @@
 //! How a template reaches CloudFormation: in the request, or through a bucket.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::Stack;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use sha2::{Digest, Sha256};
 
 use super::PlannedStack;
 use super::aws::Aws;
 use super::error::DeployError;
+use crate::digest::sha256;
 
 /// CloudFormation quota: the largest template in a request, in bytes.
 pub(super) const INLINE_LIMIT: usize = 51_200;
@@ -91,7 +90,7 @@ pub(super) async fn source(aws: &Aws, stack: &PlannedStack, bucket: &Bucket) -> 
 /// Puts the template under the digest of its content, so that a change set can never be made from another one, and returns
 /// its URL.
 async fn upload(aws: &Aws, stack: &PlannedStack, bucket: &str) -> Result<String, DeployError> {
-    let key = format!("templates/{}.yaml", hex(&Sha256::digest(stack.template.as_bytes())));
+    let key = format!("templates/{}.yaml", sha256([stack.template.as_str()]));
     let body = ByteStream::from(stack.template.clone().into_bytes());
     let put = aws.s3.put_object().bucket(bucket).key(&key).content_type("application/yaml").body(body);
     put.send().await.map_err(|error| DeployError::call("s3:PutObject", Some(&stack.name), &error))?;
@@ -107,14 +106,6 @@ async fn address(aws: &Aws, bucket: &str, key: &str) -> Result<String, DeployErr
     let signed = signed.map_err(|error| DeployError::call("s3:GetObject", None, &error))?;
     let url = signed.uri();
     Ok(url.split_once('?').map_or(url, |(address, _)| address).to_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

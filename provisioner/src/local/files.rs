@@ -1,12 +1,10 @@
 //! The Python side of the local AWS, embedded so that it needs no clone of the repository.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::LocalError;
+use crate::digest::sha256;
 
 /// Exact versions for the virtual environment of the local AWS.
 pub(super) const REQUIREMENTS: &str = include_str!("../../../local/requirements-ministack.txt");
@@ -31,14 +29,7 @@ const FILES: [(&str, &str); 8] = [
 
 /// SHA-256 of all files, hexadecimal: a server of another digest was started by another version.
 pub(super) fn digest() -> String {
-    let mut hash = Sha256::new();
-    for (name, text) in FILES {
-        hash.update(name);
-        hash.update([0]);
-        hash.update(text);
-        hash.update([0]);
-    }
-    hexadecimal(&hash.finalize())
+    sha256(FILES.into_iter().flat_map(|(name, text)| [name, text]))
 }
 
 /// Writes all files into a folder; one that is as it should be is left alone.
@@ -52,15 +43,6 @@ pub(super) fn write_to(folder: &Path) -> Result<(), LocalError> {
         fs::write(&path, text).map_err(LocalError::io("write", &path))?;
     }
     Ok(())
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -10,9 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use sha2::{Digest, Sha256};
-
-use super::files::hexadecimal;
+use crate::digest::sha256;
 
 /// The file that says an environment is complete.
 const MARKER: &str = "healstack-requirements";
@@ -166,7 +164,7 @@ impl Venv {
 
     /// What the marker file holds. The interpreter is a link out of the environment: an error when that Python is gone.
     fn marker(&self, requirements: &str) -> io::Result<String> {
-        let digest = hexadecimal(&Sha256::digest(requirements));
+        let digest = sha256([requirements]);
         let interpreter = self.interpreter().canonicalize()?;
         Ok(format!("{digest}\n{}\n{}\n", self.dir.display(), interpreter.display()))
     }
