@@ -142,6 +142,48 @@ fn files_that_look_like_rules_and_are_not_read() {
 }
 
 #[test]
+fn one_wrong_field_hides_nothing_in_the_others() {
+    let rules = rule_file(
+        "heal",
+        "    layer: infrastructure
+    trigger_condition: instance_status_check_failed
+    action: replace
+    target: {instances: {tag: {app: 12}}}
+    parameters: {health_check_grace_period: 5m, preserve_eip: yes}
+    cooldown_period: 10 minutes
+    signal: {datapoints: \"15\"}
+",
+    );
+    let found = errors(rules).join("\n");
+    for part in [
+        "`minutes` in `10 minutes`",
+        "`app` must be text",
+        "write 300: the unit is seconds",
+        "`preserve_eip` must be true or false",
+        "write it without quotes",
+    ] {
+        assert!(found.contains(part), "`{part}` is not in\n{found}");
+    }
+}
+
+#[test]
+fn an_unknown_kind_is_told_without_a_target_too() {
+    let rest = "    layer: platform\n    trigger_condition: high_error_rate\n    action: rollback\n";
+    let found = errors(rule_file("heal", rest)).join("\n");
+    assert!(
+        found.contains("has no `target`") && found.contains("this version heals service_unhealthy_tasks"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_target_that_is_not_indented() {
+    let rest = RULE.replace("target: {instances: {tag: {app: shop}}}", "target:\n    instances: {tag: {app: shop}}");
+    let found = errors(rule_file("heal", &rest)).join("\n");
+    assert!(found.contains("indent `instances` under `target:`"), "{found}");
+}
+
+#[test]
 fn one_mistake_is_one_error() {
     let rules = format!("stack: shop\nrules:\n  - name: heal\n{RULE}  - name: heal\n{RULE}");
     assert_eq!(errors(rules).len(), 1);

@@ -366,5 +366,17 @@ fn broken_definitions() {
         &["no kind of rule heals `dead_letters_waiting`"],
     );
     assert_refused(KIND, "type: string, default", "type: strang, default", &["`parameters` is no JSON Schema"]);
+    assert_refused(
+        KIND,
+        "minimum: 1,",
+        "minimun: 1,",
+        &["`minimun` is no keyword of a parameter, did you mean `minimum`?"],
+    );
+    assert_refused(
+        KIND,
+        "description: Text for the people who are notified.",
+        "x-unit: words",
+        &["it has no `description`"],
+    );
     assert_refused(STACK, "{{/each}}", "", &["templates/platform/queue-redrive-healing/stack.yaml.hbs"]);
 }

@@ -60,7 +60,7 @@ pub(super) struct DestroyOptions {
     /// Delete without asking.
     #[arg(short, long)]
     yes: bool,
-    /// Lift the termination protection of the core stack.
+    /// Lift the termination protection of the core and account stacks.
     #[arg(long)]
     disable_protection: bool,
     /// Delete only stacks that are in no rule file any more.

@@ -70,7 +70,7 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         let _ = writeln!(out, "  - {sentence}");
     }
     if !healing.acts() {
-        let _ = writeln!(out, "  What of this needs an alarm's action happens only in mode enforce.");
+        let _ = writeln!(out, "  Recover and reboot are actions of alarms: they need mode enforce.");
     }
     heading(&mut out, "What is watched");
     let mut alarms: Vec<&AlarmInfo> = rule.alarms.iter().collect();
@@ -90,7 +90,11 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     }
     let _ = writeln!(out, "  Healed when: {}", kind.definition.verification);
 
-    heading(&mut out, "How often");
+    heading(&mut out, "How often it may heal");
+    let _ = writeln!(
+        out,
+        "  Kept by the guard and the agent, which are not part of this version; EC2's own actions are not bound by it."
+    );
     let _ = writeln!(
         out,
         "  {} of a resource in {}, {} after the end of one before the next; they renew after {} of health",
@@ -145,18 +149,21 @@ fn state(rule: &CompiledRule) -> String {
     }
 }
 
-/// What follows when the alarm fires.
+/// What follows when the alarm fires, from its compiled actions.
 fn reaction(rule: &CompiledRule, kind: &Kind, alarm: &AlarmInfo) -> String {
     if !rule.healing.signals() {
         return "-> nothing: its actions are switched off".to_owned();
     }
+    let people = if alarm.notifies { "people are notified" } else { "nobody is notified" };
     match (&alarm.native_action, kind.definition.signals.get(&alarm.signal)) {
-        (Some(action), _) => format!("-> EC2 does `{action}`, and people are notified"),
+        (Some(action), _) => format!("-> EC2 does `{action}`, and {people}"),
         (None, Some(HealedBy::Runbook)) => {
-            "-> people are notified. The guard that starts the runbook is not part of this version".to_owned()
+            format!("-> {people}. The guard that starts the runbook is not part of this version")
         }
-        (None, Some(HealedBy::Agent)) => "-> people are notified that the agent did not heal it".to_owned(),
-        (None, _) => "-> people are notified".to_owned(),
+        (None, Some(HealedBy::Agent)) => {
+            format!("-> {people}. The agent that measures it is not part of this version, so it cannot fire yet")
+        }
+        (None, _) => format!("-> {people}"),
     }
 }
 

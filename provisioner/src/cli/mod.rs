@@ -26,6 +26,7 @@ use crate::diagnostics::{Problem, Problems};
 use crate::project::{Compiled, Project};
 use clap::{CommandFactory, Parser, Subcommand};
 use output::Printer;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -144,7 +145,10 @@ pub fn main() -> ExitCode {
         Command::Status(options) => deploy::status(&session, &options),
         Command::Local(options) => local::run(&session, &options),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "healstack", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "healstack", &mut script);
+            // A reader that has seen enough is no failure.
+            drop(std::io::stdout().write_all(&script));
             Exit::Success
         }
     };

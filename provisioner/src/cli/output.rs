@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::io::IsTerminal;
 
 /// How results are printed.
@@ -48,7 +49,7 @@ impl Printer {
     /// Prints a result: `text` for people, `value` as JSON with the problems beside it.
     pub(super) fn result(self, text: &str, value: Value, problems: &Problems) {
         if self.for_people() {
-            anstream::print!("{text}");
+            anstream::print!("{}", in_own_words(text));
         } else {
             let problems: Vec<Value> = problems.iter().map(Problem::to_json).collect();
             let mut value = value;
@@ -92,13 +93,26 @@ impl Printer {
         let warnings = problems.count(Severity::Warning);
         if self.for_people() && warnings > 0 {
             let count = count(warnings, "warning");
-            anstream::eprintln!("{CHANGED}{count}{CHANGED:#} about the rules: `healstack check` shows them");
+            let text = in_own_words("about the rules: `healstack check` shows them").into_owned();
+            anstream::eprintln!("{CHANGED}{count}{CHANGED:#} {text}");
         }
     }
 }
 
 /// A diagnostic as people read it: message, source line, help.
 fn rendered(problem: &dyn miette::Diagnostic) -> String {
+    in_own_words(&render(problem)).into_owned()
+}
+
+/// What the user has to type: `cargo xtask check` where the command was started so.
+fn in_own_words(text: &str) -> Cow<'_, str> {
+    match std::env::var("HEALSTACK_COMMAND") {
+        Ok(command) if text.contains("`healstack ") => text.replace("`healstack ", &format!("`{command} ")).into(),
+        _ => text.into(),
+    }
+}
+
+fn render(problem: &dyn miette::Diagnostic) -> String {
     let mut text = String::new();
     let unicode = std::io::stderr().is_terminal();
     let theme = if unicode { GraphicalTheme::unicode() } else { GraphicalTheme::none() };

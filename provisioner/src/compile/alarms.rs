@@ -24,6 +24,8 @@ pub struct AlarmInfo {
     pub detection_seconds: u64,
     /// EC2's own action, such as `recover`.
     pub native_action: Option<String>,
+    /// Whether it notifies people.
+    pub notifies: bool,
     /// Whether it is one alarm for many resources.
     pub fleet: bool,
     /// Its description.
@@ -62,6 +64,7 @@ fn info(alarm: &Resource, names: &Names) -> AlarmInfo {
             let text = action.text()?;
             text.contains(":automate:").then(|| text.rsplit(':').next().unwrap_or_default().to_owned())
         }),
+        notifies: actions(alarm).iter().filter_map(Node::text).any(|action| action.contains(":sns:")),
         fleet: query(alarm).is_some(),
         description: text("AlarmDescription"),
         name,

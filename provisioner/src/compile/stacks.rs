@@ -66,7 +66,8 @@ impl Compiler<'_> {
             folder: folder.to_owned(),
             name: self.names.stack(folder),
             depends_on: Vec::new(),
-            termination_protection: folder == "core",
+            // Deleting the one loses the way back to the ledger, the other switches something off for the whole account.
+            termination_protection: folder == "core" || folder == "account",
             provides_artifact_bucket: false,
             template,
             text,

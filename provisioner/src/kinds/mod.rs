@@ -152,6 +152,14 @@ impl Catalog {
                 problems.push(Problem::error(message).at(&source, node.span));
             }
         }
+        for (field, schemas) in [("parameters", &definition.parameters), ("signal", &definition.signal)] {
+            for (name, schema) in schemas {
+                if let Some(fault) = parameter_fault(schema) {
+                    let span = node.path(&[field, name]).map_or(node.span, |node| node.span);
+                    problems.push(Problem::error(format!("`{name}` in `{field}`: {fault}")).at(&source, span));
+                }
+            }
+        }
         let mut schema = |field: &str, properties: &IndexMap<String, Value>| {
             let json = json!({"type": "object", "additionalProperties": false, "properties": properties});
             problems.take(Schema::new(json).map_err(|reason| {
@@ -199,6 +207,40 @@ impl Catalog {
             })
             .collect()
     }
+}
+
+/// Keywords that a parameter's schema may use: JSON Schema's own for scalars and lists, and ours. JSON Schema ignores
+/// every other word, and with it a misspelled limit.
+const KEYWORDS: [&str; 15] = [
+    "type",
+    "enum",
+    "const",
+    "default",
+    "description",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "items",
+    "minItems",
+    "maxItems",
+    "x-unit",
+    "x-help",
+];
+
+/// What is wrong with the schema of a parameter, besides its being one.
+fn parameter_fault(schema: &Value) -> Option<String> {
+    let map = schema.as_object()?;
+    let unknown = map.keys().find(|keyword| !KEYWORDS.contains(&keyword.as_str()));
+    if let Some(keyword) = unknown {
+        let near = crate::schema::nearest(keyword, &KEYWORDS).map(|near| format!(", did you mean `{near}`?"));
+        return Some(format!("`{keyword}` is no keyword of a parameter{}", near.unwrap_or_default()));
+    }
+    if !map.contains_key("description") {
+        return Some("it has no `description`".to_owned());
+    }
+    (!map.contains_key("type") && !map.contains_key("enum")).then(|| "it has neither `type` nor `enum`".to_owned())
 }
 
 /// Reads one definition file.

@@ -1,12 +1,11 @@
 //! One rule file: its form, its names, its escalations.
 
-use super::resolve::resolve;
+use super::resolve::{check, resolve};
 use super::{HealingLoop, RuleSet};
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::Catalog;
 use crate::schema::{list, nearest};
 use crate::yaml::{self, Node, Span};
-use healstack_model::rule::Defaults;
 use healstack_model::{Rule, RuleFile, RuleName, StackName};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,11 +21,8 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
     problems.extend(found);
     if broken {
         // What each kind says about its rules can be told even when another part of the file is wrong.
-        let with_target = |rule: &&Node| rule.get("target").is_some_and(|target| target.entries().len() == 1);
-        for rule in rules.iter().filter(with_target) {
-            if let Ok(typed) = serde_json::from_value::<Rule>(rule.to_json()) {
-                resolve(source, rule, typed, &Defaults::default(), catalog, problems);
-            }
+        for rule in rules {
+            check(source, rule, catalog, problems);
         }
         return None;
     }

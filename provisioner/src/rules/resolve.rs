@@ -6,11 +6,11 @@ use crate::kinds::{Catalog, Decided, Kind};
 use crate::schema::{list, nearest};
 use crate::yaml::{self, Entry, Node};
 use healstack_model::rule::{DEFAULT_WINDOW, Defaults, default_stable_for};
-use healstack_model::{Rule, Seconds};
+use healstack_model::{Action, Layer, Rule, Seconds};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Selects the kind and fills in defaults; `None` when something is wrong, which is then among the problems.
+/// Fills in what the rule leaves to its kind and to the file; `None` when something is wrong, which is then told.
 pub(super) fn resolve(
     source: &Arc<Source>,
     node: &Node,
@@ -20,21 +20,10 @@ pub(super) fn resolve(
     problems: &mut Problems,
 ) -> Option<HealingLoop> {
     let before = problems.count(Severity::Error);
-    let (kind, target_type) = problems.take(select(source, node, &rule, catalog))?;
-    let selector_path = format!("/target/{target_type}");
-    let selector = node.pointer(&selector_path).unwrap_or(node);
-    if let Some(target) = catalog.targets.get(&target_type) {
-        problems.extend(target.selector.check(source, selector, &format!("`{target_type}`")));
-    }
-    let empty = Node { value: yaml::Value::Mapping(Vec::new()), span: node.span, tag: None };
-    for (field, schema) in [("parameters", &kind.parameters), ("signal", &kind.signal)] {
-        let written = node.get(field).unwrap_or(&empty);
-        problems.extend(schema.check(source, written, &format!("`{field}` of {}", rule.name)));
-    }
+    let kind = check(source, node, catalog, problems)?;
+    let (target_type, selector) = rule.target.iter().next().map(|(name, selector)| (name.clone(), selector.clone()))?;
     let parameters = with_defaults(&kind.definition.parameters, &rule.parameters);
     let signal = with_defaults(&kind.definition.signal, &rule.signal);
-    problems.extend(decisions(source, node, kind, &rule.parameters));
-
     let cooldown = rule.cooldown_period.unwrap_or(kind.definition.defaults.cooldown_period);
     let max_attempts = rule.max_attempts.unwrap_or(kind.definition.defaults.max_attempts);
     let window = rule.window.or(defaults.window).unwrap_or_else(|| Seconds::clamped(DEFAULT_WINDOW));
@@ -50,7 +39,7 @@ pub(super) fn resolve(
     }
     (problems.count(Severity::Error) == before).then(|| HealingLoop {
         kind: kind.id.clone(),
-        selector: selector.to_json(),
+        selector,
         target_type,
         parameters,
         signal,
@@ -67,53 +56,90 @@ pub(super) fn resolve(
     })
 }
 
-/// The kind that layer, trigger, action and target type select.
-fn select<'a>(
+/// Selects the kind and tells everything that it says against the rule, as far as the rule can be understood: one field
+/// that is wrong hides nothing in the others.
+pub(super) fn check<'a>(
     source: &Arc<Source>,
     node: &Node,
-    rule: &Rule,
     catalog: &'a Catalog,
-) -> Result<(&'a Kind, String), Problem> {
-    let at = |field: &str| node.get(field).map_or(node.span, |node| node.span);
-    let kinds = catalog.select(rule.layer, &rule.trigger_condition, rule.action);
-    if kinds.is_empty() {
-        let of_layer: Vec<String> = catalog
-            .of_layer(rule.layer)
-            .map(|kind| {
-                format!("{} with action {}", kind.definition.matches.trigger_condition, kind.definition.matches.action)
-            })
-            .collect();
-        let triggers: Vec<&str> =
-            catalog.of_layer(rule.layer).map(|kind| kind.definition.matches.trigger_condition.as_str()).collect();
-        let known = triggers.contains(&rule.trigger_condition.as_str());
-        let help = match (nearest(&rule.trigger_condition, &triggers), of_layer.is_empty()) {
-            (_, true) => format!("there is no kind of rule for the {} layer", rule.layer),
-            (Some(near), _) if !known => {
-                format!("did you mean `{near}`? The {} layer has: {}", rule.layer, of_layer.join("; "))
-            }
-            _ => format!("the {} layer has: {}", rule.layer, of_layer.join("; ")),
-        };
-        let field = if known { "action" } else { "trigger_condition" };
-        let message = format!(
-            "no kind of rule heals `{}` on the {} layer with action `{}`",
-            rule.trigger_condition, rule.layer, rule.action
-        );
-        return Err(Problem::error(message).at(source, at(field)).help(help));
+    problems: &mut Problems,
+) -> Option<&'a Kind> {
+    let kinds = problems.take(candidates(source, node, catalog)).filter(|kinds| !kinds.is_empty())?;
+    let target = node.get("target").map(Node::entries).and_then(<[Entry]>::first);
+    let kind = match target {
+        Some(target) => problems.take(of_target(source, node, &kinds, target)).or(kinds.first().copied()),
+        // That the target is missing, the language's own schema says.
+        None => kinds.first().copied(),
+    }?;
+    if let Some((target, known)) = target.and_then(|target| Some((target, catalog.targets.get(&target.key)?))) {
+        problems.extend(known.selector.check(source, &target.value, &format!("`{}`", target.key)));
     }
-    let accepted: Vec<&str> =
-        kinds.iter().flat_map(|kind| kind.definition.targets.iter().map(String::as_str)).collect();
-    let written = node.get("target").map(Node::entries).unwrap_or_default().first();
-    let Some(Entry { key, key_span, .. }) = written else {
-        return Err(Problem::error(format!("{} has no target", rule.name)).at(source, at("target")));
+    let name = node.get("name").and_then(Node::as_str).unwrap_or("the rule");
+    let empty = Node { value: yaml::Value::Mapping(Vec::new()), span: node.span, tag: None };
+    let mut sound = true;
+    for (field, schema) in [("parameters", &kind.parameters), ("signal", &kind.signal)] {
+        let written = node.get(field).filter(|written| written.is_mapping()).unwrap_or(&empty);
+        let found = schema.check(source, written, &format!("`{field}` of {name}"));
+        sound &= field != "parameters" || found.is_empty();
+        problems.extend(found);
+    }
+    if let Some(Value::Object(parameters)) = node.get("parameters").map(Node::to_json).filter(|_| sound) {
+        problems.extend(decisions(source, node, kind, &parameters));
+    }
+    Some(kind)
+}
+
+/// The kinds that layer, trigger and action select; none without an error when one of the three is wrong by itself, which
+/// the language's own schema says.
+fn candidates<'a>(source: &Arc<Source>, node: &Node, catalog: &'a Catalog) -> Result<Vec<&'a Kind>, Problem> {
+    let text = |field: &str| node.get(field).and_then(Node::as_str);
+    let layer = text("layer").and_then(|word| serde_json::from_value::<Layer>(word.into()).ok());
+    let action = text("action").and_then(|word| serde_json::from_value::<Action>(word.into()).ok());
+    let (Some(layer), Some(trigger), Some(action)) = (layer, text("trigger_condition"), action) else {
+        return Ok(Vec::new());
     };
-    let kind = kinds.into_iter().find(|kind| kind.definition.targets.contains(key)).ok_or_else(|| {
-        let help = match nearest(key, &accepted) {
+    let kinds = catalog.select(layer, trigger, action);
+    if !kinds.is_empty() {
+        return Ok(kinds);
+    }
+    let of_layer: Vec<String> = catalog
+        .of_layer(layer)
+        .map(|kind| &kind.definition.matches)
+        .map(|matches| format!("{} with action {}", matches.trigger_condition, matches.action))
+        .collect();
+    let triggers: Vec<&str> =
+        catalog.of_layer(layer).map(|kind| kind.definition.matches.trigger_condition.as_str()).collect();
+    let known = triggers.contains(&trigger);
+    let there_are = format!("on the {layer} layer this version heals {}", of_layer.join("; "));
+    let help = match nearest(trigger, &triggers) {
+        _ if of_layer.is_empty() => format!("this version heals nothing on the {layer} layer yet"),
+        Some(near) if !known => format!("did you mean `{near}`? {}", upper_first(&there_are)),
+        _ => there_are,
+    };
+    let field = if known { "action" } else { "trigger_condition" };
+    let span = node.get(field).map_or(node.span, |node| node.span);
+    let message = format!("no kind of rule heals `{trigger}` on the {layer} layer with action `{action}`");
+    Err(Problem::error(message).at(source, span).help(help))
+}
+
+/// The kind among them that heals targets of this type.
+fn of_target<'a>(source: &Arc<Source>, node: &Node, kinds: &[&'a Kind], target: &Entry) -> Result<&'a Kind, Problem> {
+    let found = kinds.iter().copied().find(|kind| kind.definition.targets.contains(&target.key));
+    found.ok_or_else(|| {
+        let accepted: Vec<&str> =
+            kinds.iter().flat_map(|kind| kind.definition.targets.iter().map(String::as_str)).collect();
+        let help = match nearest(&target.key, &accepted) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its target is one of {}", list(&accepted)),
         };
-        Problem::error(format!("`{}` does not heal `{key}`", rule.name)).at(source, *key_span).help(help)
-    })?;
-    Ok((kind, key.clone()))
+        let name = node.get("name").and_then(Node::as_str).unwrap_or("the rule");
+        Problem::error(format!("`{name}` does not heal `{}`", target.key)).at(source, target.key_span).help(help)
+    })
+}
+
+fn upper_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// What the user wrote over the schema's defaults, in the schema's order.

@@ -65,6 +65,10 @@ impl Place<'_> {
             .unwrap_or_default();
         let help = match nearest(field, &known) {
             _ if field == "<<" => "merge keys are not supported: repeat the fields, or use `defaults`".to_owned(),
+            // What stands here under the name of a list or a map, beside an empty `target`.
+            _ if self.node.get("target").is_some_and(|target| target.value == Yaml::Null) => {
+                format!("indent `{field}` under `target:`")
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("{} takes no fields", self.name()),
             None => format!("the fields of {} are {}", self.name(), list(&known)),
@@ -90,7 +94,7 @@ impl Place<'_> {
         if self.node.value == Yaml::Null && !self.path.is_empty() {
             return Problem::error(format!("{name} is empty"))
                 .at(self.source, self.span())
-                .help("give it a value, or leave the field out");
+                .help(if self.is_required() { "give it a value" } else { "give it a value, or leave the field out" });
         }
         let (message, help) = match kind {
             ValidationErrorKind::Type { kind } => {
@@ -99,7 +103,10 @@ impl Place<'_> {
                 let help = match (&self.node.value, expected.as_str()) {
                     (_, "text") if scalar => Some(format!("put it in quotes: \"{}\"", self.written())),
                     (Yaml::String(_), "true or false") => Some("write true or false, without quotes".to_owned()),
-                    (Yaml::String(_), "a whole number") => Some("write digits, without quotes".to_owned()),
+                    (Yaml::String(text), "a whole number") => Some(self.digits(text)),
+                    (Yaml::Sequence(_), "a map") => {
+                        Some("write `key: value` pairs, without dashes or brackets".to_owned())
+                    }
                     _ => None,
                 };
                 (format!("{name} must be {expected}, this is {}", self.found()), help)
@@ -152,6 +159,33 @@ impl Place<'_> {
         match own_help.or(help) {
             Some(help) => problem.help(help),
             None => problem,
+        }
+    }
+
+    /// Whether the field must be there.
+    fn is_required(&self) -> bool {
+        // Every rule needs these; a kind's parameters all have defaults.
+        let last = self.path.rsplit('/').next().unwrap_or_default();
+        ["stack", "rules", "name", "layer", "trigger_condition", "action", "target"].contains(&last)
+    }
+
+    /// What to write for text that should have been a whole number, in its unit.
+    fn digits(&self, text: &str) -> String {
+        let unit = self.schema.get("x-unit").and_then(Value::as_str);
+        let per_unit = match unit {
+            Some("seconds") => 1,
+            Some("minutes") => 60,
+            _ => 0,
+        };
+        let converted = Seconds::parse(text).ok().filter(|_| per_unit > 0).map(|seconds| seconds.get() / per_unit);
+        let number: String = text.chars().take_while(char::is_ascii_digit).collect();
+        if number == text {
+            return "write it without quotes".to_owned();
+        }
+        match (converted, unit) {
+            (Some(number), Some(unit)) => format!("write {number}: the unit is {unit}"),
+            (None, Some(unit)) if !number.is_empty() => format!("write {number}: the unit is {unit}"),
+            _ => "write digits".to_owned(),
         }
     }
 
