@@ -61,9 +61,9 @@ pub struct Rule {
     /// Parameters of this kind of rule.
     #[serde(default)]
     pub parameters: Map<String, Value>,
-    /// How long a resource is left alone after a healing has ended.
+    /// How long a resource is left alone after a healing has ended. Default: the kind's.
     pub cooldown_period: Option<Seconds>,
-    /// How often a resource is healed within `window` before a human is called.
+    /// How often a resource is healed within `window` before a human is called. Default: the kind's.
     #[schemars(range(min = 1, max = 100))]
     pub max_attempts: Option<u32>,
     /// Whether the rule is on. A rule that is off keeps its resources, with their actions disabled.
@@ -73,7 +73,7 @@ pub struct Rule {
     pub window: Option<Seconds>,
     /// How long a resource must stay healthy until its attempts start again. Default: 1h or three times the cooldown, whichever is longer.
     pub stable_for: Option<Seconds>,
-    /// How many healings of this rule at once, and in an hour.
+    /// How many healings of this rule at once, and in an hour. Default: `{concurrent: 1, per_hour: 6}`.
     pub budget: Option<Budget>,
     /// What the rule may do. Default: enforce.
     pub mode: Option<Mode>,

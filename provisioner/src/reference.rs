@@ -1,7 +1,7 @@
 //! The reference of rules, written from the kinds themselves: what can be healed, how a rule says so, and what each
 //! parameter means. `docs/rules.md` is its output.
 
-use crate::kinds::{Catalog, Decided, Kind};
+use crate::kinds::{Catalog, Decided, Kind, Target};
 use healstack_model::Layer;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -13,49 +13,78 @@ pub const LAYERS: [Layer; 5] =
 /// The whole reference as Markdown.
 #[must_use]
 pub fn markdown(catalog: &Catalog) -> String {
-    let mut out = String::from(
-        "# Rules\n\nWritten by `cargo xtask docs` from the kinds in `templates/`; not edited by hand.\n\n\
-         A rule's `layer`, `trigger_condition`, `action` and target type select its kind. Fields that every rule has are in\n\
-         `healstack schema`.\n",
-    );
+    let mut out = String::from(INTRODUCTION);
+    out.push_str("\n| field | meaning |\n|---|---|\n");
+    let schema = catalog.rule_files.json();
+    let fields = schema.pointer("/properties/rules/items/properties").and_then(Value::as_object);
+    for (name, field) in fields.into_iter().flatten() {
+        let description = field.get("description").and_then(Value::as_str).unwrap_or_default();
+        let _ = writeln!(out, "| `{name}` | {description}{} |", words(field));
+    }
     for layer in LAYERS {
         for kind in catalog.of_layer(layer) {
-            write_kind(&mut out, kind);
+            write_kind(&mut out, kind, catalog);
         }
     }
-    out.push_str("\n# Targets\n");
+    out.push_str("\n## Targets\n\n| target | selects | for instance |\n|---|---|---|\n");
     for target in catalog.targets.values() {
-        let _ = write!(out, "\n## {}\n\n{}\n", target.name, target.definition.summary);
-        if let Some(example) = target.definition.selector.get("x-help").and_then(Value::as_str) {
-            let _ = write!(out, "\nTo select them, {example}.\n");
-        }
+        let Target { summary, example, .. } = &target.definition;
+        let _ = writeln!(out, "| `{}` | {summary} | `{}: {example}` |", target.name, target.name);
     }
     out
 }
 
-fn write_kind(out: &mut String, kind: &Kind) {
+const INTRODUCTION: &str = "# Rules
+
+Written by `cargo xtask docs` from the types and the kinds in `templates/`; not edited by hand.
+
+A file in `rules/` is one CloudFormation stack. Durations are seconds (`600`) or a number with a unit of s, m, h or d
+(`10m`).
+
+```yaml
+stack: shop                  # unique in the project; at most 40 lower-case letters, digits and single hyphens
+defaults: {mode: observe}    # for rules that say nothing: mode, window, stable_for, budget, notify, suppress_while
+rules:
+  - name: …                  # and so on, as below
+```
+
+Attempts, cooldown, budget, `suppress_while` and `escalate_to` are kept by the guard and the agent, which are not part of
+this version. EC2's own alarm actions (recover, reboot) are not bound by them.
+
+## Fields of every rule
+
+A rule's `layer`, `trigger_condition`, `action` and target type select its kind.
+";
+
+/// The words that a field takes, where it takes words.
+fn words(schema: &Value) -> String {
+    let options = schema.get("enum").and_then(Value::as_array);
+    let options: Vec<String> = options.into_iter().flatten().map(|option| format!("`{}`", bare(option))).collect();
+    if options.is_empty() { String::new() } else { format!(" One of {}.", options.join(", ")) }
+}
+
+fn write_kind(out: &mut String, kind: &Kind, catalog: &Catalog) {
     let definition = &kind.definition;
     let matches = &definition.matches;
     let name = kind.id.split('/').next_back().unwrap_or_default();
     let _ = write!(
         out,
-        "\n## {name}\n\n{}\n\n```yaml\nlayer: {}\ntrigger_condition: {}\naction: {}\ntarget: {{{}: …}}\n```\n",
-        definition.summary,
-        matches.layer,
-        matches.trigger_condition,
-        matches.action,
-        definition.targets.join(" | "),
+        "\n## {name}\n\n{}\n\n```yaml\n  - name: {name}\n    layer: {}\n    trigger_condition: {}\n    action: {}\n",
+        definition.summary, matches.layer, matches.trigger_condition, matches.action,
     );
+    if let Some(target) = definition.targets.first().and_then(|target| catalog.targets.get(target)) {
+        let _ = writeln!(out, "    target:\n      {}: {}", target.name, target.definition.example);
+    }
     let _ = write!(
         out,
-        "\nCooldown {}, {} attempts, unless the rule says otherwise. Healed when: {}\n",
+        "```\n\nCooldown {}, {} attempts, unless the rule says otherwise. Healed when: {}\n",
         definition.defaults.cooldown_period,
         definition.defaults.max_attempts,
         lower_first(&definition.verification),
     );
     table(out, "parameters", &definition.parameters);
     table(out, "signal", &definition.signal);
-    list(out, "What AWS heals by itself", definition.native.iter().cloned());
+    list(out, "What AWS heals by itself, and what it needs", definition.native.iter().cloned());
     list(out, "Means something else than it says (a warning)", definition.redefined.iter().map(decided));
     list(out, "Unsafe (an error)", definition.unsafe_values.iter().map(decided));
 }
@@ -114,4 +143,33 @@ fn bare(value: &Value) -> String {
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostics::{Problems, Source};
+    use crate::kinds::TemplateFiles;
+    use crate::rules;
+
+    /// Every example of the reference, as a rule file of its own.
+    #[test]
+    fn every_example_compiles_as_it_stands() {
+        let mut problems = Problems::default();
+        let catalog = Catalog::load(TemplateFiles::built_in().unwrap(), &mut problems).unwrap();
+        let reference = markdown(&catalog);
+        let examples: Vec<&str> = reference
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .filter(|example| example.starts_with("  - name"))
+            .collect();
+        assert_eq!(examples.len(), catalog.kinds.len());
+        for example in examples {
+            let source = Source::new("example", format!("stack: shop\nrules:\n{example}"));
+            let set = rules::parse(&source, &catalog, &mut problems);
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert!(set.is_some() && told.is_empty(), "{told:?} in\n{example}");
+        }
+    }
 }

@@ -164,6 +164,8 @@ pub enum GrantResources {
 pub struct Target {
     /// One sentence.
     pub summary: String,
+    /// A selector as a rule writes it, in YAML's flow style, for the reference.
+    pub example: String,
     /// JSON Schema of the selector.
     pub selector: Value,
     /// Templates of `Resource` and `Condition` of IAM statements, by name: `target` covers the selected resources and

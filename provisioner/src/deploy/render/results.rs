@@ -121,7 +121,12 @@ fn end(text: &mut String, outcome: Outcome, stacks: &[StackResult], region: &str
     match outcome {
         Outcome::Done => {}
         Outcome::Unchanged => line(text, 0, &format!("Nothing to {command} in {region}.")),
-        Outcome::Cancelled => line(text, 0, "Cancelled; nothing further was changed."),
+        Outcome::Cancelled => {
+            let begun = stacks.iter().any(|result| result.outcome != StackOutcome::NotStarted);
+            let said =
+                if begun { "Cancelled; nothing further was changed." } else { "Cancelled; nothing was changed." };
+            line(text, 0, said);
+        }
         Outcome::Detached => {
             line(text, 0, "Detached: CloudFormation goes on by itself.");
             line(text, 1, "healstack status              how far it is");
