@@ -15,4 +15,5 @@ pub mod reference;
 pub mod render;
 pub mod rules;
 pub mod schema;
+mod text;
 pub mod yaml;

@@ -2,6 +2,7 @@
 //! parameter means. `docs/rules.md` is its output.
 
 use crate::kinds::{Catalog, Decided, Kind, Target};
+use crate::text::lower_first;
 use healstack_model::Layer;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -138,11 +139,6 @@ fn bare(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

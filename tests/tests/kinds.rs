@@ -356,6 +356,8 @@ fn a_misspelled_variable_is_no_empty_string() {
 
 #[test]
 fn broken_definitions() {
+    let itself = "items: {x-selector: queues, type: string";
+    assert_refused("targets/queues.yaml", "items: {type: string", itself, &["`selector` is no JSON Schema"]);
     assert_refused(KIND, "summary:", "sumary:", &["unknown field `sumary` in a kind", "did you mean `summary`?"]);
     assert_refused(KIND, "layer: platform", "layer: data", &["is in templates/platform/ but matches layer `data`"]);
     assert_refused(KIND, "targets: [queues]", "targets: [queue]", &["heals unknown targets `queue`"]);

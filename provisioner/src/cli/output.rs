@@ -1,6 +1,8 @@
 //! What is printed: results on stdout, problems and progress on stderr; for people, or one JSON value.
 
 use super::Exit;
+pub(super) use crate::text::count;
+
 use crate::diagnostics::{Problem, Problems, Severity};
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -133,11 +135,6 @@ pub(super) fn report(printer: Printer, error: &dyn miette::Diagnostic) -> Exit {
         anstream::println!("{:#}", json!({"ok": false, "problems": [problem]}));
     }
     Exit::Failure
-}
-
-/// `27 resources`, `1 resource`.
-pub(super) fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// A duration in the largest units that say it exactly enough: `90 s`, `10 min`, `2 h`.

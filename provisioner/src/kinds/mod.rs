@@ -87,6 +87,8 @@ impl Catalog {
     /// Reads every kind, reporting everything that is wrong with any of them.
     pub fn load(files: TemplateFiles, problems: &mut Problems) -> Option<Self> {
         let rule_files = problems.take(Schema::of::<RuleFile>().map_err(Problem::error))?;
+        let targets = problems.take(Schema::of::<Target>().map_err(Problem::error))?;
+        let kinds = problems.take(Schema::of::<Definition>().map_err(Problem::error))?;
         let mut catalog = Self { kinds: IndexMap::new(), targets: IndexMap::new(), rule_files, files };
         let paths: Vec<String> = catalog.files.paths().map(str::to_owned).collect();
         for path in paths {
@@ -94,10 +96,10 @@ impl Catalog {
             match parts.as_slice() {
                 ["targets", file] => {
                     if let Some(name) = file.strip_suffix(".yaml") {
-                        catalog.load_target(name, &path, problems);
+                        catalog.load_target(&targets, name, &path, problems);
                     }
                 }
-                [layer, folder, "kind.yaml"] => catalog.load_kind(layer, folder, &path, problems),
+                [layer, folder, "kind.yaml"] => catalog.load_kind(&kinds, layer, folder, &path, problems),
                 _ => {}
             }
         }
@@ -105,10 +107,10 @@ impl Catalog {
         Some(catalog)
     }
 
-    fn load_target(&mut self, name: &str, path: &str, problems: &mut Problems) {
+    fn load_target(&mut self, schema: &Schema, name: &str, path: &str, problems: &mut Problems) {
         let source = self.files.source(path);
-        let Some((mut definition, node)) = read::<Target>(&source, "a target type", problems) else { return };
-        self.inline_selectors(&mut definition.selector);
+        let Some((mut definition, node)) = read::<Target>(schema, &source, "a target type", problems) else { return };
+        self.inline_selectors(&mut definition.selector, SELECTOR_DEPTH);
         let schema = Schema::new(definition.selector.clone()).map_err(|reason| {
             let span = node.get("selector").map_or(node.span, |node| node.span);
             Problem::error(format!("`selector` is no JSON Schema: {reason}")).at(&source, span)
@@ -119,23 +121,25 @@ impl Catalog {
     }
 
     /// Puts another target type's selector wherever one refers to it: `{x-selector: instances}`.
-    fn inline_selectors(&self, schema: &mut Value) {
+    fn inline_selectors(&self, schema: &mut Value, mut depth: usize) {
         if let Some(name) = schema.get("x-selector").and_then(Value::as_str) {
             let path = format!("targets/{name}.yaml");
             let selector =
                 yaml::parse(&self.files.source(&path)).ok().and_then(|node| Some(node.get("selector")?.to_json()));
+            let selector = selector.filter(|_| depth > 0);
+            depth = depth.saturating_sub(1);
             *schema = selector.unwrap_or_else(|| json!({"$ref": format!("no-such-target-type:{name}")}));
         }
         match schema {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.inline_selectors(item)),
-            Value::Object(map) => map.values_mut().for_each(|value| self.inline_selectors(value)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.inline_selectors(item, depth)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.inline_selectors(value, depth)),
             _ => {}
         }
     }
 
-    fn load_kind(&mut self, layer: &str, folder: &str, path: &str, problems: &mut Problems) {
+    fn load_kind(&mut self, schema: &Schema, layer: &str, folder: &str, path: &str, problems: &mut Problems) {
         let source = self.files.source(path);
-        let Some((definition, node)) = read::<Definition>(&source, "a kind", problems) else { return };
+        let Some((definition, node)) = read::<Definition>(schema, &source, "a kind", problems) else { return };
         let id = format!("{layer}/{folder}");
         if definition.matches.layer.as_str() != layer {
             let span = node.path(&["match", "layer"]).map_or(node.span, |node| node.span);
@@ -209,6 +213,9 @@ impl Catalog {
     }
 }
 
+/// How many selectors may refer to one another in a row. One that refers to itself ends here, as an error.
+const SELECTOR_DEPTH: usize = 4;
+
 /// Keywords that a parameter's schema may use: JSON Schema's own for scalars and lists, and ours. JSON Schema ignores
 /// every other word, and with it a misspelled limit.
 const KEYWORDS: [&str; 15] = [
@@ -244,13 +251,13 @@ fn parameter_fault(schema: &Value) -> Option<String> {
 }
 
 /// Reads one definition file.
-fn read<T: DeserializeOwned + schemars::JsonSchema>(
+fn read<T: DeserializeOwned>(
+    schema: &Schema,
     source: &Arc<Source>,
     what: &str,
     problems: &mut Problems,
 ) -> Option<(T, Node)> {
     let node = problems.take(yaml::parse(source))?;
-    let schema = problems.take(Schema::of::<T>().map_err(Problem::error))?;
     let found = schema.check(source, &node, what);
     if !found.is_empty() {
         problems.extend(found);

@@ -4,6 +4,7 @@ use super::HealingLoop;
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, Decided, Kind};
 use crate::schema::{list, nearest};
+use crate::text::upper_first;
 use crate::yaml::{self, Entry, Node};
 use healstack_model::rule::{DEFAULT_WINDOW, Defaults, default_stable_for};
 use healstack_model::{Action, Layer, Rule, Seconds};
@@ -71,8 +72,15 @@ pub(super) fn check<'a>(
         // That the target is missing, the language's own schema says.
         None => kinds.first().copied(),
     }?;
-    if let Some((target, known)) = target.and_then(|target| Some((target, catalog.targets.get(&target.key)?))) {
-        problems.extend(known.selector.check(source, &target.value, &format!("`{}`", target.key)));
+    if let Some(target) = target {
+        match catalog.targets.get(&target.key) {
+            Some(known) => {
+                problems.extend(known.selector.check(source, &target.value, &format!("`{}`", target.key)));
+            }
+            // The kind heals a type that could not be read, which was told when the kinds were.
+            None if kind.definition.targets.contains(&target.key) => return None,
+            None => {}
+        }
     }
     let name = node.get("name").and_then(Node::as_str).unwrap_or("the rule");
     let empty = Node { value: yaml::Value::Mapping(Vec::new()), span: node.span, tag: None };
@@ -135,11 +143,6 @@ fn of_target<'a>(source: &Arc<Source>, node: &Node, kinds: &[&'a Kind], target: 
         let name = node.get("name").and_then(Node::as_str).unwrap_or("the rule");
         Problem::error(format!("`{name}` does not heal `{}`", target.key)).at(source, target.key_span).help(help)
     })
-}
-
-fn upper_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// What the user wrote over the schema's defaults, in the schema's order.

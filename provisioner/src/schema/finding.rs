@@ -2,6 +2,7 @@
 
 use super::{list, nearest};
 use crate::diagnostics::{Problem, Source};
+use crate::text::{bare, lower_first};
 use crate::yaml::{Node, Span, Value as Yaml};
 use healstack_model::name::NameError;
 use healstack_model::{EnvironmentName, Prefix, RuleName, Seconds, StackName};
@@ -242,11 +243,6 @@ fn explain(format: &str, instance: &Value) -> Option<(String, String)> {
     Some((error.to_string(), help))
 }
 
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
 /// A value as it is shown in a message: short, in backticks.
 fn show(value: &Value) -> String {
     let text = bare(value);
@@ -254,10 +250,6 @@ fn show(value: &Value) -> String {
         return format!("`{}…`", text.chars().take(60).collect::<String>());
     }
     format!("`{text}`")
-}
-
-fn bare(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn expected(kind: &TypeKind) -> String {

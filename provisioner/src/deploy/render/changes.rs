@@ -144,7 +144,7 @@ fn summary(text: &mut String, report: &DiffReport) {
     let leaving = changes().filter(|change| kept(change)).count();
     let unchanged = report.stacks.iter().filter(|plan| !plan.has_changes()).count();
     if unchanged == report.stacks.len() {
-        line(text, 0, &format!("{} in {}: nothing to change.", style::count(unchanged, "stack"), report.region));
+        line(text, 0, &format!("{} in {}: nothing to change.", crate::text::count(unchanged, "stack"), report.region));
         return;
     }
     let mut parts = Vec::new();
@@ -166,7 +166,7 @@ fn summary(text: &mut String, report: &DiffReport) {
     if report.stacks.iter().any(|plan| plan.action != StackAction::Create && plan.iam.permits_more()) {
         parts.push(style::red("permissions widened"));
     }
-    let stacks = style::count(report.stacks.len() - unchanged, "stack");
+    let stacks = crate::text::count(report.stacks.len() - unchanged, "stack");
     let rest = if unchanged > 0 { format!("; {unchanged} unchanged") } else { String::new() };
     line(text, 0, &format!("{stacks} in {}: {}{rest}.", report.region, parts.join(", ")));
 }

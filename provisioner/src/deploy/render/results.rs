@@ -91,7 +91,7 @@ pub(super) fn said(failure: &Failure) -> String {
 fn stack(text: &mut String, result: &StackResult) {
     let took = style::seconds(Duration::try_from_secs_f64(result.seconds).unwrap_or_default());
     let waited = result.waited_for.as_deref().unwrap_or_default();
-    let resources = style::count(result.resources, "resource");
+    let resources = crate::text::count(result.resources, "resource");
     let status = result.status.as_deref().unwrap_or_default();
     let (mark, what) = match result.outcome {
         StackOutcome::Created => (style::green("✓"), format!("created: {resources} in {took}")),

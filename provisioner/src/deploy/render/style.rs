@@ -56,8 +56,3 @@ pub(crate) fn seconds(time: Duration) -> String {
     }
     format!("{}m {:02}s", whole / 60, whole % 60)
 }
-
-/// `1 resource`, `2 resources`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
