@@ -5,6 +5,8 @@ Measured against ministack 1.5.33, whose CloudFormation
 * refuses alarms on `Metrics` (metric math, Metrics Insights) and does not know composite alarms, though its CloudWatch
   holds both;
 * drops a table's time to live, point-in-time recovery and encryption, and a topic's key;
+* drops a schedule's time zone, begin, end and key;
+* does not know account settings of Systems Manager, though its Systems Manager holds them;
 * overwrites, without a word, a resource of the same name that belongs to another stack;
 * calls a change "Conditionally" replacing wherever it has no table of create-only properties.
 
@@ -28,14 +30,20 @@ CREATE_ONLY: dict[str, tuple[str, ...]] = {
     "AWS::Events::Rule": ("Name",),
     "AWS::KMS::Alias": ("AliasName",),
     "AWS::KMS::Key": (),
+    "AWS::Logs::LogGroup": ("LogGroupName",),
     "AWS::ObservabilityAdmin::TelemetryEnrichment": ("Scope",),
+    "AWS::Pipes::Pipe": ("Name", "Source"),
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::S3::BucketPolicy": ("Bucket",),
+    "AWS::Scheduler::Schedule": ("Name",),
     "AWS::SNS::Subscription": ("Endpoint", "Protocol", "TopicArn"),
     "AWS::SNS::TopicPolicy": (),
     "AWS::SQS::QueuePolicy": (),
     "AWS::SSM::Association": ("InstanceId",),
     "AWS::SSM::Document": ("DocumentType", "Name"),
+    "AWS::SSM::ServiceSetting": ("SettingId",),
+    "AWS::StepFunctions::StateMachineAlias": ("Name",),
+    "AWS::StepFunctions::StateMachineVersion": ("Description", "StateMachineArn", "StateMachineRevisionId"),
 }
 
 # Types that take stack tags, and that ministack does not know or has no tags for.
@@ -50,21 +58,34 @@ TOPIC_ATTRIBUTES = ("KmsMasterKeyId", "SignatureVersion", "TracingConfig")
 
 def install(provisioners: Any) -> None:
     """Puts right what the header lists; `provisioners` is the module ministack.services.cloudformation.provisioners."""
+    from ministack.services import scheduler
+
     handlers: dict[str, Handler] = provisioners._RESOURCE_HANDLERS
     cloudwatch, dynamodb, events = provisioners._cw, provisioners._dynamodb, provisioners._eb
-    kms, sns = provisioners._kms, provisioners._sns
+    kms, sns, ssm = provisioners._kms, provisioners._sns, provisioners._ssm
     provisioners._cw_metric_alarm_record = metrics_alarm_record(provisioners._cw_metric_alarm_record)
     handlers["AWS::CloudWatch::CompositeAlarm"] = composite_alarm_handlers(cloudwatch, provisioners._physical_name)
     finish(handlers["AWS::DynamoDB::Table"], lambda name, props: finish_table(dynamodb, kms, name, props))
+    finish(handlers["AWS::Scheduler::Schedule"], lambda name, props: finish_schedule(scheduler, name, props))
     finish(handlers["AWS::SNS::Topic"], lambda arn, props: finish_topic(sns, arn, props))
+    handlers["AWS::SSM::ServiceSetting"] = service_setting_handlers(ssm)
+    states = provisioners._sfn
     for resource_type, name_property, exists in (
         ("AWS::CloudWatch::Alarm", "AlarmName", lambda name: name in cloudwatch._alarms),
         ("AWS::CloudWatch::CompositeAlarm", "AlarmName", lambda name: name in cloudwatch._composite_alarms),
         ("AWS::DynamoDB::Table", "TableName", lambda name: name in dynamodb._tables),
         ("AWS::Events::Rule", "Name", lambda name: events._rule_key(name, "default") in events._rules),
         ("AWS::IAM::Role", "RoleName", lambda name: name in provisioners._iam._roles),
+        ("AWS::Logs::LogGroup", "LogGroupName", lambda name: name in provisioners._cw_logs._log_groups),
+        ("AWS::Pipes::Pipe", "Name", lambda name: name in provisioners._pipes._pipes),
+        ("AWS::Scheduler::Schedule", "Name", lambda name: f"default/{name}" in scheduler._schedules),
         ("AWS::SNS::Topic", "TopicName", lambda name: any(topic["name"] == name for topic in sns._topics.values())),
         ("AWS::SQS::Queue", "QueueName", lambda name: name in provisioners._sqs._queue_name_to_url),
+        (
+            "AWS::StepFunctions::StateMachine",
+            "StateMachineName",
+            lambda name: any(machine["name"] == name for machine in states._state_machines.values()),
+        ),
     ):
         refuse_existing(handlers[resource_type], resource_type, name_property, exists)
     for resource_type, properties in CREATE_ONLY.items():
@@ -130,6 +151,36 @@ def finish_topic(sns: Any, arn: str, props: Properties) -> None:
             attributes[name] = str(props[name])
         else:
             attributes.pop(name, None)
+
+
+def finish_schedule(scheduler: Any, name: str, props: Properties) -> None:
+    """Applies a schedule's properties that ministack leaves out; the ones without a value are absent, as on AWS."""
+    schedule = scheduler._schedules[f"{props.get('GroupName', 'default')}/{name}"]
+    schedule["ScheduleExpressionTimezone"] = props.get("ScheduleExpressionTimezone", "UTC")
+    for member in ("StartDate", "EndDate", "KmsKeyArn"):
+        schedule[member] = props.get(member)
+
+
+def service_setting_handlers(ssm: Any) -> dict[str, Any]:
+    """Handlers of an account setting, through ministack's own UpdateServiceSetting and ResetServiceSetting."""
+
+    def put(props: Properties) -> Created:
+        status, _headers, body = ssm._update_service_setting(props, "arn:aws:iam::000000000000:root")
+        if status >= 400:
+            raise ValueError(f"AWS::SSM::ServiceSetting: {json.loads(body).get('message')}")
+        arn = ssm._service_setting_out(props["SettingId"])["ARN"]
+        return arn, {"Arn": arn}
+
+    def create(_logical_id: str, props: Properties, _stack_name: str) -> Created:
+        return put(props)
+
+    def update(_physical_id: str, _old: Properties, new: Properties, _stack_name: str) -> Created:
+        return put(new)
+
+    def delete(_physical_id: str, props: Properties) -> None:
+        ssm._reset_service_setting(props)
+
+    return {"create": create, "update": update, "delete": delete}
 
 
 def is_true(value: Any) -> bool:

@@ -7,7 +7,11 @@ ministack creates most resources that Healstack's templates hold. This launcher,
 * refuses any version of ministack but the one in requirements-ministack.txt, since it reaches into its internals;
 * puts right what ministack_extensions.py lists;
 * registers create, update and delete handlers that only *record* the resource types of recorded-types.txt;
-* answers `GET /_healstack/health` (who serves this port) and `GET /_healstack/recorded` (what was recorded).
+* installs what state machines need and ministack lacks: executions by version (executions.py, asl_states.py,
+  integrations.py, state_machine_resources.py), delivery to them (event_delivery.py, sqs_pipes.py), Automation and
+  alarms (automation_standin.py, alarm_standin.py), and faults for tests (faults.py);
+* answers `GET /_healstack/health` (who serves this port), `GET /_healstack/recorded` (what was recorded), and the
+  endpoints that the modules above name (control.py).
 
 State lives in memory and goes with the process. SIGTERM ends it; a closed terminal or Ctrl-C in it does not.
 """
@@ -16,23 +20,32 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asl_states
+import integrations
 import ministack_extensions
+import sqs_pipes
+import state_machine_resources
+from alarm_standin import AlarmStandIn
+from automation_standin import Automation
+from control import Router
+from event_delivery import Delivery
+from executions import Engine
+from faults import Faults
+from integrations import ErrorNames
 
 HERE = Path(__file__).resolve().parent
 LOOPBACK = "127.0.0.1"
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
-AsgiApp = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 # What `Ref` returns for a recorded type that has a property for it; other recorded types get a generated name.
 NAMED_BY: dict[str, str] = {
@@ -79,6 +92,11 @@ class RecordedResources:
         """Every recorded resource, ordered by account, region, type and physical id."""
         return [self._store[key] for key in sorted(self._store)]
 
+    def properties(self, resource_type: str, physical_id: str) -> Properties | None:
+        """The properties of a resource recorded in the current account and region."""
+        record = self._store.get((*self._scope(), resource_type, physical_id))
+        return record["properties"] if record else None
+
     def handlers(self, resource_type: str) -> dict[str, Any]:
         """What ministack's table of handlers wants for a type."""
 
@@ -116,35 +134,34 @@ class RecordedResources:
         return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
 
 
-def with_endpoints(app: AsgiApp, answers: dict[str, Callable[[], Any]]) -> AsgiApp:
-    """Wraps ministack's ASGI application: the given paths answer JSON, all else goes to ministack."""
-
-    async def wrapped(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        answer = answers.get(scope.get("path", "")) if scope["type"] == "http" else None
-        if answer is None:
-            await app(scope, receive, send)
-            return
-        body = json.dumps(answer()).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return wrapped
-
-
-def extend(recorded_types: list[str]) -> RecordedResources:
+def extend(recorded_types: list[str]) -> tuple[RecordedResources, Router]:
     """Registers everything described in the module's header with the imported ministack."""
-    from ministack.core.responses import get_account_id, get_region
+    from ministack.core import responses
+    from ministack.services import cloudwatch, eventbridge, scheduler, ssm, stepfunctions
     from ministack.services.cloudformation import provisioners
 
+    def scope() -> tuple[str, str]:
+        return responses.get_account_id(), responses.get_region()
+
+    router = Router(responses.request_scope)
     ministack_extensions.install(provisioners)
+    state_machine_resources.install(provisioners)
+    sqs_pipes.install(provisioners)
+    # After these the handlers of all types are there: what is still unknown is recorded.
     handlers = provisioners._RESOURCE_HANDLERS
     known = sorted(handlers.keys() & set(recorded_types))
     if known:
         raise LauncherError(f"ministack creates {', '.join(known)}: take it out of recorded-types.txt")
-    recorded = RecordedResources(provisioners._physical_name, lambda: (get_account_id(), get_region()))
+    recorded = RecordedResources(provisioners._physical_name, scope)
     handlers.update({resource_type: recorded.handlers(resource_type) for resource_type in recorded_types})
-    return recorded
+    integrations.install(stepfunctions)
+    asl_states.install(stepfunctions)
+    Engine(stepfunctions).install(router)
+    Faults(stepfunctions, scope, ErrorNames(stepfunctions).throttling).install(router)
+    Automation(lambda name: recorded.properties("AWS::SSM::Document", name), responses).install(ssm, router)
+    AlarmStandIn(cloudwatch, scope).install(router)
+    Delivery(eventbridge, scheduler, stepfunctions).install(router)
+    return recorded, router
 
 
 def detach_from_terminal() -> None:
@@ -159,11 +176,20 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description="Starts ministack as Healstack's local AWS on 127.0.0.1")
     arguments.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1")
     arguments.add_argument("--recorded-types", type=Path, default=HERE / "recorded-types.txt")
+    arguments.add_argument(
+        "--wait-scale", type=float, default=1.0, help="what Step Functions' waits and retry intervals are multiplied by"
+    )
     options = arguments.parse_args()
     detach_from_terminal()
     # ministack reads these while it is imported. SFTP and MQTT would open ports of their own, on every interface.
     os.environ.update(
-        {"BIND_HOST": LOOPBACK, "GATEWAY_PORT": str(options.port), "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0"}
+        {
+            "BIND_HOST": LOOPBACK,
+            "GATEWAY_PORT": str(options.port),
+            "IOT_MTLS_ENABLED": "0",
+            "SFN_WAIT_SCALE": str(options.wait_scale),
+            "SFTP_ENABLED": "0",
+        }
     )
     sys.argv = sys.argv[:1]  # ministack's main() parses it again
     try:
@@ -173,15 +199,15 @@ def main() -> int:
         recorded_types = read_types(options.recorded_types)
         import ministack.app
 
-        recorded = extend(recorded_types)
+        recorded, router = extend(recorded_types)
     except (LauncherError, importlib.metadata.PackageNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     logging.getLogger("healstack").info("recording %s", ", ".join(recorded_types))
     health = {"service": "healstack-local", "pid": os.getpid(), "ministack": found, "recorded_types": recorded_types}
-    ministack.app.app = with_endpoints(
-        ministack.app.app, {"/_healstack/health": lambda: health, "/_healstack/recorded": recorded.listing}
-    )
+    router.plain("/_healstack/health", lambda: health)
+    router.plain("/_healstack/recorded", recorded.listing)
+    ministack.app.app = router.wrap(ministack.app.app)
     ministack.app.main()
     return 0
 

@@ -1,57 +1,17 @@
 """Reads resources back through their own service's API and compares them with what the template says.
 
-One function a CloudFormation resource type, found by its entry in `READERS`. Each takes a `Clients` (boto3 clients of
-one account and region), the physical id, and the properties that the template gives; it returns what is wrong. A
-resource that is not there raises the service's own error.
-"""
+One function a CloudFormation resource type (reading.py), found by its entry in `READERS`; what runs and starts state
+machines is in readers_workflow.py."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import boto3
+import readers_workflow
+from reading import Clients, Properties, Reader, compare, keyed, only
 
-from stack_values import difference
-
-Properties = dict[str, Any]
-
-
-class Clients:
-    """boto3 clients of one endpoint and region, made when first asked for."""
-
-    def __init__(self, endpoint: str, region: str, access_key: str = "test") -> None:
-        self._session = boto3.session.Session(
-            aws_access_key_id=access_key, aws_secret_access_key="test", region_name=region
-        )
-        self._endpoint = endpoint
-        self._made: dict[str, Any] = {}
-
-    def __getitem__(self, service: str) -> Any:
-        if service not in self._made:
-            self._made[service] = self._session.client(service, endpoint_url=self._endpoint)
-        return self._made[service]
-
-
-Reader = Callable[[Clients, str, Properties], Iterator[str]]
-
-
-def compare(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
-    """At most one problem: the first difference."""
-    problem = difference(wanted, found, path)
-    if problem:
-        yield problem
-
-
-def only(props: Properties, *names: str) -> Properties:
-    """The named properties that the template gives."""
-    return {name: props[name] for name in names if name in props}
-
-
-def keyed(items: list[Any], key: str) -> dict[str, Any]:
-    """A list whose order means nothing, by its items' identifying member."""
-    return {str(item[key]): item for item in items}
+__all__ = ["READERS", "Clients"]
 
 
 def table(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
@@ -90,20 +50,32 @@ def topic_policy(clients: Clients, _physical_id: str, props: Properties) -> Iter
 
 
 def subscription(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
-    """ListSubscriptionsByTopic: GetSubscriptionAttributes of ministack leaves the endpoint out."""
+    """ListSubscriptionsByTopic, since GetSubscriptionAttributes of ministack leaves the endpoint out, and that."""
     pages = clients["sns"].get_paginator("list_subscriptions_by_topic").paginate(TopicArn=props["TopicArn"])
     found = keyed([each for page in pages for each in page["Subscriptions"]], "SubscriptionArn")
     yield from compare(only(props, "Endpoint", "Protocol", "TopicArn"), found[physical_id])
+    attributes = clients["sns"].get_subscription_attributes(SubscriptionArn=physical_id)["Attributes"]
+    yield from compare(props.get("RawMessageDelivery", False), attributes["RawMessageDelivery"], "RawMessageDelivery")
+    wanted, given = props.get("FilterPolicy", {}), attributes.get("FilterPolicy") or "{}"
+    yield from compare(wanted, json.loads(given), "FilterPolicy")
 
 
 def queue(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
     """GetQueueAttributes."""
     found = clients["sqs"].get_queue_attributes(QueueUrl=physical_id, AttributeNames=["All"])["Attributes"]
-    if "RedrivePolicy" in found:
-        found["RedrivePolicy"] = json.loads(found["RedrivePolicy"])
+    for policy in ("RedrivePolicy", "RedriveAllowPolicy"):
+        if policy in found:
+            found[policy] = json.loads(found[policy])
+        yield from compare(props.get(policy, {}), found.get(policy, {}), policy)
     found["QueueName"] = found["QueueArn"].rsplit(":", 1)[-1]
-    named = ("QueueName", "MessageRetentionPeriod", "VisibilityTimeout", "SqsManagedSseEnabled", "KmsMasterKeyId")
-    yield from compare(only(props, *named, "RedrivePolicy"), found)
+    named = (
+        "QueueName",
+        "DelaySeconds",
+        "MessageRetentionPeriod",
+        "ReceiveMessageWaitTimeSeconds",
+        "VisibilityTimeout",
+    )
+    yield from compare(only(props, *named, "SqsManagedSseEnabled", "KmsMasterKeyId"), found)
 
 
 def queue_policy(clients: Clients, _physical_id: str, props: Properties) -> Iterator[str]:
@@ -155,6 +127,13 @@ def parameter(clients: Clients, physical_id: str, props: Properties) -> Iterator
             json.loads(found["Value"])
         except ValueError as error:
             yield f"Value is not JSON: {error}"
+
+
+def service_setting(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
+    """GetServiceSetting."""
+    found = clients["ssm"].get_service_setting(SettingId=props["SettingId"])["ServiceSetting"]
+    yield from compare(physical_id, found["ARN"], "Arn")
+    yield from compare(props["SettingValue"], found["SettingValue"], "SettingValue")
 
 
 def role(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
@@ -223,4 +202,6 @@ READERS: dict[str, Reader] = {
     "AWS::SQS::Queue": queue,
     "AWS::SQS::QueuePolicy": queue_policy,
     "AWS::SSM::Parameter": parameter,
+    "AWS::SSM::ServiceSetting": service_setting,
+    **readers_workflow.READERS,
 }

@@ -1,31 +1,34 @@
 """Starts the launcher, deploys a stack to it, and shows that verify.py finds every kind of deviation.
 
-Runs in the ministack environment: python -m unittest test_local_aws (about three seconds).
+Runs in the ministack environment: python -m unittest test_local_aws (about ten seconds, with the sibling modules).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import unittest
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import stack_values
 import verify
+from local_case import REGION, Launcher
 from ministack_launcher import LauncherError, read_types
 from readers import Clients
 
-HERE = Path(__file__).resolve().parent
-REGION = "eu-west-1"
+# The other tests of the local AWS, which share one launcher; `python -m unittest test_local_aws` runs them too.
+SIBLINGS = (
+    "test_asl_states",
+    "test_delivery",
+    "test_faults",
+    "test_integrations",
+    "test_ledger_operations",
+    "test_readers",
+    "test_standins",
+    "test_state_machines",
+)
 
 TEMPLATE: dict[str, Any] = {
     "Parameters": {"Prefix": {"Type": "String", "Default": "heal"}},
@@ -68,35 +71,18 @@ TEMPLATE: dict[str, Any] = {
 class LocalAws(unittest.TestCase):
     """One launcher for all tests, one stack a test."""
 
-    process: subprocess.Popen[bytes]
-    endpoint: str
+    launcher: Launcher
 
     @classmethod
     def setUpClass(cls) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        cls.endpoint, cls.folder = f"http://127.0.0.1:{port}", tempfile.TemporaryDirectory()
-        command = [sys.executable, str(HERE / "ministack_launcher.py"), "--port", str(port)]
-        environment = {**os.environ, "TMPDIR": cls.folder.name}
-        cls.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                with urllib.request.urlopen(f"{cls.endpoint}/_healstack/health", timeout=5) as answer:
-                    cls.health = json.load(answer)
-                    return
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.1)
-        raise AssertionError("the launcher does not answer")
+        cls.launcher = Launcher()
 
     @classmethod
     def tearDownClass(cls) -> None:
-        cls.process.send_signal(signal.SIGTERM)
-        cls.process.wait(timeout=10)
-        cls.folder.cleanup()
+        cls.launcher.stop()
 
     def setUp(self) -> None:
-        self.clients = Clients(self.endpoint, REGION)
+        self.clients = Clients(self.launcher.endpoint, REGION)
         self.create("web", TEMPLATE)
 
     def tearDown(self) -> None:
@@ -119,12 +105,12 @@ class LocalAws(unittest.TestCase):
 
     def problems(self) -> list[str]:
         """What verify finds."""
-        findings, _used = verify.verify(self.endpoint, [REGION])
+        findings, _used = verify.verify(self.launcher.endpoint, [REGION])
         return [f"{each.logical_id}: {problem}" for each in findings for problem in each.problems]
 
     def test_all_is_as_the_template_says(self) -> None:
         self.assertEqual([], self.problems())
-        self.assertEqual(self.process.pid, self.health["pid"])
+        self.assertEqual(self.launcher.process.pid, self.launcher.health["pid"])
 
     def test_resource_that_is_gone(self) -> None:
         self.clients["ssm"].delete_parameter(Name="/heal/rule")
@@ -141,8 +127,8 @@ class LocalAws(unittest.TestCase):
         self.assertIn("Any: AlarmRule is 'FALSE'", str(self.problems()))
 
     def test_type_without_a_reader(self) -> None:
-        self.create("logs", {"Resources": {"Log": {"Type": "AWS::Logs::LogGroup"}}})
-        self.assertIn("Log: no reader for this type", str(self.problems()))
+        self.create("stream", {"Resources": {"Stream": {"Type": "AWS::Kinesis::Stream"}}})
+        self.assertIn("Stream: no reader for this type", str(self.problems()))
 
     def test_type_that_nobody_knows(self) -> None:
         with self.assertRaisesRegex(Exception, r"Unrecognized resource types: \[AWS::SSM::Nope\]"):
@@ -188,6 +174,11 @@ class Values(unittest.TestCase):
             path.write_text("A::B::C\nA::B::C\n", encoding="utf-8")
             with self.assertRaisesRegex(LauncherError, r"types.txt:2: `A::B::C` is not a resource type, or is listed"):
                 read_types(path)
+
+
+def load_tests(loader: unittest.TestLoader, own: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:
+    """unittest's hook: the tests of this module, then those of its siblings."""
+    return unittest.TestSuite([own, *(loader.loadTestsFromName(name) for name in SIBLINGS)])
 
 
 if __name__ == "__main__":

@@ -16,13 +16,25 @@ pub(super) const LAUNCHER: &str = "ministack_launcher.py";
 pub(super) const VERIFY: &str = "verify.py";
 
 /// Every file that the two scripts need, beside one another.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 20] = [
     (LAUNCHER, include_str!("../../../local/ministack_launcher.py")),
+    ("alarm_standin.py", include_str!("../../../local/alarm_standin.py")),
+    ("asl_states.py", include_str!("../../../local/asl_states.py")),
+    ("automation_standin.py", include_str!("../../../local/automation_standin.py")),
+    ("control.py", include_str!("../../../local/control.py")),
+    ("event_delivery.py", include_str!("../../../local/event_delivery.py")),
+    ("executions.py", include_str!("../../../local/executions.py")),
+    ("faults.py", include_str!("../../../local/faults.py")),
+    ("integrations.py", include_str!("../../../local/integrations.py")),
     ("ministack_extensions.py", include_str!("../../../local/ministack_extensions.py")),
     ("readers.py", include_str!("../../../local/readers.py")),
+    ("readers_workflow.py", include_str!("../../../local/readers_workflow.py")),
+    ("reading.py", include_str!("../../../local/reading.py")),
     ("recorded-types.txt", include_str!("../../../local/recorded-types.txt")),
     ("requirements-ministack.txt", REQUIREMENTS),
+    ("sqs_pipes.py", include_str!("../../../local/sqs_pipes.py")),
     ("stack_values.py", include_str!("../../../local/stack_values.py")),
+    ("state_machine_resources.py", include_str!("../../../local/state_machine_resources.py")),
     ("templates.py", include_str!("../../../local/templates.py")),
     (VERIFY, include_str!("../../../local/verify.py")),
 ];
