@@ -188,12 +188,6 @@ pub fn default_stable_for(cooldown: u64) -> u64 {
     LEAST_STABLE_FOR.max(cooldown.saturating_mul(3))
 }
 
-/// The lease in seconds that a healing takes for a worst case in seconds: 20 % more, rounded up, at least a minute.
-#[must_use]
-pub fn lease_seconds(worst_case: u64) -> u64 {
-    (worst_case.saturating_mul(6).div_ceil(5)).max(60)
-}
-
 macro_rules! display_as_serialised {
     ($type:ident { $($variant:ident => $text:literal),* $(,)? }) => {
         impl $type {
@@ -251,7 +245,5 @@ mod tests {
     fn timing_defaults() {
         assert_eq!(default_stable_for(300), 3600);
         assert_eq!(default_stable_for(1800), 5400);
-        assert_eq!(lease_seconds(5570), 6684);
-        assert_eq!(lease_seconds(1), 60);
     }
 }

@@ -39,6 +39,9 @@ pub struct Environment {
     /// Who is told about healing.
     #[serde(default)]
     pub notifications: Notifications,
+    /// Bounds over all rules together.
+    #[serde(default)]
+    pub budget: EnvironmentBudget,
     /// An existing bucket for templates over 51,200 bytes. Without it, a stack that creates one is generated when it is needed.
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
     pub artifact_bucket: Option<String>,
@@ -55,6 +58,23 @@ pub struct Notifications {
     /// E-mail addresses. Each must confirm its subscription once.
     #[schemars(inner(regex(pattern = "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$")), extend("uniqueItems" = true))]
     pub email: Vec<String>,
+}
+
+/// Bounds over all rules of an environment.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct EnvironmentBudget {
+    /// Healings by runbook at the same time, whatever their rules. At most the 100 automations that Systems Manager runs at once in an account.
+    #[schemars(range(min = 1, max = 100))]
+    pub concurrent: u32,
+}
+
+impl Default for EnvironmentBudget {
+    /// Ten at once: a zone of failing hosts is healed in minutes, and no mistake in a rule can stop a fleet.
+    fn default() -> Self {
+        Self { concurrent: 10 }
+    }
 }
 
 fn yes() -> bool {

@@ -9,7 +9,7 @@ use crate::project::Compiled;
 use crate::schema::{list, nearest};
 use crate::yaml::{Node, Value as Yaml};
 use healstack_model::Mode;
-use healstack_model::rule::lease_seconds;
+use healstack_model::guard::lease_seconds;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

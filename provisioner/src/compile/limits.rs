@@ -4,6 +4,7 @@ use super::template::references;
 use super::{CompiledStack, Resource};
 use crate::diagnostics::Problem;
 use crate::yaml::Node;
+use healstack_model::guard;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -22,17 +23,21 @@ const MAX_EVENT_PATTERN: usize = 2048;
 /// IAM quota, 2026-11: 10,240 characters for all inline policies of a role, without white space.
 const MAX_INLINE_POLICIES: usize = 10_240;
 /// Properties that name a resource in the account, by type.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 14] = [
     ("AWS::CloudWatch::Alarm", "AlarmName"),
     ("AWS::DynamoDB::Table", "TableName"),
     ("AWS::Events::Rule", "Name"),
     ("AWS::IAM::Role", "RoleName"),
     ("AWS::KMS::Alias", "AliasName"),
+    ("AWS::Logs::LogGroup", "LogGroupName"),
+    ("AWS::Pipes::Pipe", "Name"),
     ("AWS::S3::Bucket", "BucketName"),
     ("AWS::SNS::Topic", "TopicName"),
     ("AWS::SQS::Queue", "QueueName"),
     ("AWS::SSM::Document", "Name"),
     ("AWS::SSM::Parameter", "Name"),
+    ("AWS::Scheduler::Schedule", "Name"),
+    ("AWS::StepFunctions::StateMachine", "StateMachineName"),
 ];
 
 /// Checks over all stacks together.
@@ -103,6 +108,18 @@ pub(super) fn check_parameter(identity: &str, value: &Value) -> Option<Problem> 
     })
 }
 
+/// A lease that ends before the runbook may have ended would let the next healing begin over it.
+pub(super) fn check_lease(identity: &str, lease: u64, worst_case: u64) -> Option<Problem> {
+    let least = guard::lease_seconds(worst_case);
+    (lease < least).then(|| {
+        Problem::error(format!("{identity}: a lease of {lease} s is shorter than its runbook can take")).help(format!(
+            "make `lease` at least {least}: 1.2 x {worst_case} s for the runbook, {} s for the guard and its start, {} s in the queue",
+            guard::GUARD,
+            guard::QUEUE
+        ))
+    })
+}
+
 /// What grows with the rule's selection: event patterns and inline policies.
 pub(super) fn check_sizes(identity: &str, resources: &[Resource], region: &str) -> Vec<Problem> {
     let sized = resources.iter().filter_map(|resource| {
@@ -129,8 +146,11 @@ fn resolved(node: &Node, region: &str) -> String {
 }
 
 /// Every reference of a block leads to one of its resources or to a pseudo parameter.
-pub(super) fn check_references(identity: &str, resources: &[Resource]) -> Vec<Problem> {
-    let ids: HashSet<&str> = resources.iter().map(|resource| resource.id.as_str()).collect();
+pub(super) fn check_references<'a>(
+    identity: &str,
+    resources: impl Iterator<Item = &'a Resource> + Clone,
+) -> Vec<Problem> {
+    let ids: HashSet<&str> = resources.clone().map(|resource| resource.id.as_str()).collect();
     let mut found = Vec::new();
     for resource in resources {
         let dangling: BTreeSet<String> = references(&resource.body)

@@ -14,7 +14,7 @@ const ACTIONS: [&str; 5] =
 /// Systems Manager quota, 2026-11: 64 KB a document.
 const MAX_DOCUMENT: usize = 64 * 1024;
 /// What the guard gives to every runbook besides `ResourceId`, whose pattern is the kind's.
-const GIVEN: [&str; 4] = ["RuleName", "HealEventId", "Slot", "CooldownSeconds"];
+const GIVEN: [&str; 2] = ["RuleName", "HealEventId"];
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ pub struct Runbook {
 
 impl Runbook {
     /// Reads a rendered runbook and checks it.
-    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str, cooldown: u64) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let steps: Vec<Step> = node
             .get("mainSteps")
@@ -122,7 +122,7 @@ impl Runbook {
             return Err(problems);
         }
         problems.extend(parameters(source, node));
-        let content = complete(node, identity, cooldown);
+        let content = complete(node, identity);
         problems.extend(variables(source, &content, &steps));
         problems.extend(graph::check(source, &steps));
         let size = content.to_json().to_string().len();
@@ -268,7 +268,7 @@ fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
 }
 
 /// The document with what every runbook has.
-fn complete(node: &Node, identity: &str, cooldown: u64) -> Node {
+fn complete(node: &Node, identity: &str) -> Node {
     let parameter = |description: &str, pattern: &str, default: Option<String>| {
         let mut entries = vec![
             Entry::new("type", "String"),
@@ -282,8 +282,6 @@ fn complete(node: &Node, identity: &str, cooldown: u64) -> Node {
     let given = [
         ("The rule that heals.", format!("^{identity}$"), Some(identity.to_owned())),
         ("The healing's event id.", "^[0-9a-fA-F-]{36}$".to_owned(), None),
-        ("The place in the rule's budget.", "^[0-9]{1,2}$".to_owned(), Some("0".to_owned())),
-        ("For the recorder.", "^[0-9]{1,8}$".to_owned(), Some(cooldown.to_string())),
     ];
     for (name, (description, pattern, default)) in GIVEN.into_iter().zip(given) {
         parameters.push(Entry::new(name, parameter(description, &pattern, default)));
@@ -346,7 +344,7 @@ mod tests {
             "description: d\nparameters:\n  ResourceId: {{type: String, allowedPattern: x}}\nmainSteps:\n{steps}"
         );
         let source = Source::new("runbook", text);
-        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r", 60).unwrap()
+        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r").unwrap()
     }
 
     #[test]

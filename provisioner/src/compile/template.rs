@@ -57,7 +57,7 @@ const ATTRIBUTES: [&str; 6] = ["Type", "DependsOn", "DeletionPolicy", "UpdateRep
 
 impl Template {
     /// Every resource.
-    pub fn resources(&self) -> impl Iterator<Item = &Resource> {
+    pub fn resources(&self) -> impl Iterator<Item = &Resource> + Clone {
         self.blocks.iter().flat_map(|block| &block.resources)
     }
 

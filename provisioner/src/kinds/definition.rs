@@ -3,7 +3,7 @@
 use healstack_model::{Action, Layer, Seconds};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// `kind.yaml`: everything about a kind that is not its templates.
@@ -35,6 +35,10 @@ pub struct Definition {
     /// The kind's signals: the alarm suffixes, and what heals each.
     #[schemars(extend("minProperties" = 1))]
     pub signals: IndexMap<String, HealedBy>,
+    /// What a resource is called, so that whatever heals it leases it under the same name.
+    pub resource: ResourceName,
+    /// How long a healing keeps its resource at the most. Default, and least: what the runbook can take and what may pass before it begins.
+    pub lease: Option<Seconds>,
     /// What AWS heals itself, in sentences.
     #[schemars(length(min = 1))]
     pub native: Vec<String>,
@@ -46,6 +50,38 @@ pub struct Definition {
     /// What each API call of the runbook may touch, by `<Service>:<Api>` as the runbook writes them.
     #[serde(default)]
     pub permissions: IndexMap<String, Grants>,
+}
+
+/// The canonical name of a resource: `<service>:<type>/<values of the dimensions>`, which is also what an ARN of it says.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceName {
+    /// The service as ARNs name it, for instance `ec2`.
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    pub service: String,
+    /// The resource type as ARNs name it, for instance `instance`.
+    #[serde(rename = "type")]
+    #[schemars(regex(pattern = "^[A-Za-z-]+$"))]
+    pub kind: String,
+    /// The dimensions of the kind's metrics that name it. The value of the last one is the runbook's `ResourceId`.
+    #[schemars(length(min = 1))]
+    pub dimensions: Vec<String>,
+    /// Further resources that a healing touches and leases with it, each named by one dimension.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<FurtherResource>,
+}
+
+/// A resource that a healing touches besides its own.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FurtherResource {
+    /// The service as ARNs name it.
+    pub service: String,
+    /// The resource type as ARNs name it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The dimension of the kind's metrics that names it.
+    pub dimension: String,
 }
 
 /// Layer, trigger and action of the rules that a kind compiles.
@@ -101,8 +137,9 @@ impl HealedBy {
     #[must_use]
     pub fn guard(self) -> &'static str {
         match self {
-            Self::Native | Self::Agent => "record",
+            Self::Native => "record",
             Self::Runbook => "runbook",
+            Self::Agent => "agent",
         }
     }
 }
