@@ -5,6 +5,7 @@ PutEvents may not send them), and fires schedules only by the clock. Here
 
 * an event or schedule whose execution does not start goes to the target's dead-letter queue, with AWS's message
   attributes;
+* an input transformer's path may have indices (`$.resources[0]`), as in AWS's own examples;
 * `POST /_healstack/events` puts events of any source, with their own id and time, onto the default bus;
 * `POST /_healstack/schedules/fire` fires a schedule now, with `<aws.scheduler.…>` in its Input replaced."""
 
@@ -66,11 +67,12 @@ class Delivery:
 
     def __init__(self, eventbridge: Any, scheduler: Any, sfn: Any) -> None:
         self._events, self._scheduler, self._sfn = eventbridge, scheduler, sfn
-        self._invoke = eventbridge._invoke_target
+        self._invoke, self._transform = eventbridge._invoke_target, eventbridge._apply_input_transformer
 
     def install(self, router: Router) -> None:
         """Puts itself into ministack's EventBridge."""
         self._events._invoke_target = self.invoke_target
+        self._events._apply_input_transformer = self.transform
         self._events._dispatch_to_stepfunctions = self.start_execution
         router.post("/_healstack/events", put_events)
         router.post("/_healstack/schedules/fire", self.fire)
@@ -85,6 +87,16 @@ class Delivery:
         finally:
             _TARGET.reset(tokens[0])
             _RULE_ARN.reset(tokens[1])
+
+    def transform(self, transformer: dict[str, Any], rule: dict[str, Any], view: Any) -> str:
+        """ministack's input transformer, with the values of paths that have indices put where it finds them."""
+        paths, event, found = dict(transformer.get("InputPathsMap") or {}), view.event_with_detail(), {}
+        for number, (name, path) in enumerate(paths.items()):
+            if "[" in path or path == "$":
+                found[f"healstack{number}"], paths[name] = value_at(event, path), f"$.healstack{number}"
+        if not found:
+            return str(self._transform(transformer, rule, view))
+        return str(self._transform({**transformer, "InputPathsMap": paths}, rule, View(view, {**event, **found})))
 
     def start_execution(self, arn: str, payload: str) -> None:
         """Starts the execution of a target that is a state machine, a version or an alias."""
@@ -126,6 +138,30 @@ class Delivery:
         }
         self._events._invoke_target(schedule["Target"], event, schedule)
         return {"fired": schedule["Arn"]}
+
+
+class View:
+    """A ministack view of an event, with another event to take values from."""
+
+    def __init__(self, view: Any, event: dict[str, Any]) -> None:
+        self._view, self._event = view, event
+
+    def event_with_detail(self) -> dict[str, Any]:
+        """The other event."""
+        return self._event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._view, name)
+
+
+def value_at(event: Any, path: str) -> Any:
+    """The value of a path of names and indices, such as `$.resources[0]`; an empty text where there is none."""
+    for part in re.findall(r"[^.\[\]$]+", path):
+        try:
+            event = event[int(part)] if isinstance(event, list) else event[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return ""
+    return event
 
 
 def with_context(text: str, event: dict[str, Any], schedule: dict[str, Any]) -> str:

@@ -43,8 +43,8 @@ class Rules(LocalCase):
     def setUp(self) -> None:
         super().setUp()
         transformer = {
-            "InputPathsMap": {"id": "$.id", "alarm": "$.detail.alarmName", "event": "$"},
-            "InputTemplate": '{"heal": {"id": <id>, "alarm": <alarm>, "rule": "web/ec2"}, "event": <event>}',
+            "InputPathsMap": {"id": "$.id", "alarm": "$.detail.alarmName", "first": "$.resources[0]", "event": "$"},
+            "InputTemplate": '{"heal": {"id": <id>, "alarm": <alarm>, "first": <first>, "rule": "web/ec2"}, "event": <event>}',
         }
         pattern = {
             "source": ["aws.cloudwatch"],
@@ -91,9 +91,10 @@ class Rules(LocalCase):
     def test_matched_event_starts_the_alias(self) -> None:
         self.put("other")
         self.put("heal--web", "OK")
-        event_id = self.put("heal--web", time="2026-11-24T01:02:03Z")
+        event_id = self.put("heal--web", time="2026-11-24T01:02:03Z", resources=["arn:1", "arn:2"])
         ended = self.eventually(lambda: self.get("executions", machine="m"))[0]
-        self.assertEqual({"id": event_id, "alarm": "heal--web", "rule": "web/ec2"}, ended["input"]["heal"])
+        wanted = {"id": event_id, "alarm": "heal--web", "first": "arn:1", "rule": "web/ec2"}
+        self.assertEqual(wanted, ended["input"]["heal"])
         self.assertEqual("2026-11-24T01:02:03Z", ended["input"]["event"]["time"])
         self.assertEqual(self.outputs["Live"], ended["stateMachineAliasArn"])
         self.assertEqual(1, len(self.get("executions", machine="m")))

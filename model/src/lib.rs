@@ -1,9 +1,11 @@
-//! The language of Healstack as plain values: rules, names and durations.
+//! The language of Healstack as plain values: rules, names, durations and the ledger.
 //!
 //! **Invariant:** this crate does no I/O and reads no clock. What it decides, it decides from its arguments, so the
 //! compiler, the agent and the rehearsal can share one set of decisions and every test can run in virtual time.
 
 pub mod duration;
+pub mod guard;
+pub mod ledger;
 pub mod name;
 pub mod naming;
 pub mod rule;

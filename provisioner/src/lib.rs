@@ -10,6 +10,8 @@ mod digest;
 pub mod generated;
 pub mod kinds;
 pub mod local;
+#[cfg(feature = "operate")]
+pub mod operate;
 pub mod project;
 pub mod reference;
 pub mod render;

@@ -49,8 +49,8 @@ rules:
   - name: …                  # and so on, as below
 ```
 
-Attempts, cooldown, budget, `suppress_while` and `escalate_to` are kept by the guard and the agent, which are not part of
-this version. EC2's own alarm actions (recover, reboot) are not bound by them.
+Attempts, cooldown, budget, `suppress_while` and `escalate_to` are kept by the guard (guard.md). EC2's own alarm actions (recover,
+reboot) are not bound by them, only by a pause.
 
 ## Fields of every rule
 

@@ -217,3 +217,90 @@ fn the_published_schema_accepts_the_shipped_rules_and_refuses_a_misspelled_one()
         assert!(!validator.is_valid(&wrong), "{pointer}");
     }
 }
+
+/// Without anybody's credentials: what is refused here is refused before anything is asked of AWS.
+#[cfg(feature = "operate")]
+fn without_credentials(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_healstack"));
+    for variable in ["HEALSTACK_ENV", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+        command.env_remove(variable);
+    }
+    command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    command.arg("-C").arg(dir).args(arguments).args(["--profile", "nobody"]).output().unwrap()
+}
+
+#[cfg(feature = "operate")]
+#[test]
+fn everything_is_never_paused_by_a_slip() {
+    let dir = new_project();
+    for (arguments, told) in [
+        (["pause", "--reason", "x"].as_slice(), "--all"),
+        (&["pause", "ALL", "--reason", "x"], "--all"),
+        (&["pause", "*", "--reason", "x"], "--all"),
+        (&["pause", "checkout", "--all", "--reason", "x"], "cannot be used with"),
+        (&["pause", "checkout"], "--reason"),
+        (&["pause", "checkout", "--reason", "  "], "say why"),
+        (&["pause", "Checkout", "--reason", "x"], "lower-case"),
+        (&["pause", "checkout", "--reason", "x", "--for", "2h", "--until", "2h"], "cannot be used with"),
+        (&["pause", "checkout", "--reason", "x", "--for", "2 hours"], "2h"),
+        (&["resume"], "--all"),
+        (&["mode", "observe", "--reason", "x"], "--all"),
+        (&["mode", "off", "checkout"], "unrecognized subcommand"),
+        (&["unlock", "i-0abc"], "--reason"),
+    ] {
+        let refused = healstack(dir.path(), arguments);
+        assert_code(&refused, 2);
+        assert!(stderr(&refused).contains(told), "{arguments:?}: `{told}` is not in\n{}", stderr(&refused));
+    }
+}
+
+#[cfg(feature = "operate")]
+#[test]
+fn wrong_times_and_filters_say_what_is_right() {
+    let dir = new_project();
+    for (arguments, told) in [
+        (["events", "--since", "yesterday"].as_slice(), "24h"),
+        (&["events", "--status", "done"], "completed"),
+        (&["events", "--layer", "infra"], "infrastructure"),
+        (&["events", "--rule", "a/b/c"], "checkout/web-hosts"),
+        (&["events", "--limit", "0"], "0"),
+        (&["stats", "--since", "24"], "24h"),
+    ] {
+        let refused = healstack(dir.path(), arguments);
+        assert_code(&refused, 2);
+        assert!(stderr(&refused).contains(told), "{arguments:?}: `{told}` is not in\n{}", stderr(&refused));
+    }
+}
+
+#[cfg(feature = "operate")]
+#[test]
+fn the_ledger_needs_healstack_yaml_and_no_rule_that_compiles() {
+    let dir = new_project();
+    fs::write(dir.path().join("rules/example.yaml"), "no: rules").unwrap();
+    // It gets as far as the credentials, which are not there.
+    for arguments in [
+        ["events"].as_slice(),
+        &["stats"],
+        &["switches"],
+        &["pause", "--all", "--reason", "x"],
+        &["unlock", "i-0abc", "--reason", "x"],
+    ] {
+        let failed = without_credentials(dir.path(), arguments);
+        assert_code(&failed, 1);
+        assert!(stderr(&failed).contains("no usable AWS credentials"), "{arguments:?}: {}", stderr(&failed));
+    }
+    let nowhere = tempfile::tempdir().unwrap();
+    let failed = healstack(nowhere.path(), &["events"]);
+    assert_code(&failed, 1);
+    assert!(stderr(&failed).contains("healstack init"), "{}", stderr(&failed));
+}
+
+#[cfg(feature = "operate")]
+#[test]
+fn an_error_among_json_lines_is_a_line() {
+    let dir = new_project();
+    let failed = without_credentials(dir.path(), &["--output", "json", "events"]);
+    assert_code(&failed, 1);
+    assert_eq!(stdout(&failed).lines().count(), 1, "{}", stdout(&failed));
+    assert_eq!(json(&failed)["ok"], false);
+}

@@ -1,6 +1,7 @@
 """Runs every test of this folder in as many processes as there are cores, each with a local AWS of its own.
 
-    python run.py [PATTERN]     only tests whose id contains PATTERN
+    python run.py [PATTERN]          only tests whose id contains PATTERN
+    python run.py --without=PATTERN  all but those
 
 The last lines are those of unittest, over all processes.
 """
@@ -29,7 +30,11 @@ def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 def part(index: int, of: int, pattern: str) -> int:
     """Runs every `of`th test from `index` on."""
-    found = [each for each in tests(unittest.defaultTestLoader.discover(str(HERE))) if pattern in each.id()]
+    without = pattern.removeprefix("--without=") if pattern.startswith("--without=") else None
+    found = [
+        each for each in tests(unittest.defaultTestLoader.discover(str(HERE)))
+        if (without not in each.id() if without else pattern in each.id())
+    ]
     result = unittest.TextTestRunner(verbosity=1, stream=sys.stdout).run(unittest.TestSuite(found[index::of]))
     print(f"{result.testsRun} {len(result.failures)} {len(result.errors)} {len(result.skipped)}")
     return 0 if result.wasSuccessful() else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unittest
 
-from guard_case import RECORDER, RESOURCE, RULE, STATE, GuardCase, ended, event, healing, lease, rested, skipped
+from guard_case import RECORDER, RESOURCE, RULE, SHIPPED, STATE, GuardCase, ended, event, healing, lease, rested, skipped
 
 KEY = f"ec2:instance/{RESOURCE}"
 NATIVE = f"NATIVE#{RULE}#{KEY}|system"
@@ -164,19 +164,25 @@ class ServiceEvents(GuardCase):
     """What services say of their own healing."""
 
     CASES = (
-        ("aws.autoscaling", "EC2 Instance Terminate Successful", {"AutoScalingGroupName": "g"}, "in_progress"),
-        ("aws.autoscaling", "EC2 Instance Launch Successful", {"StatusCode": "InProgress"}, "completed"),
+        ("aws.autoscaling", "EC2 Instance Terminate Successful", {"Cause": "taken out of service in response to an ELB system health check failure"}, "in_progress"),
+        ("aws.autoscaling", "EC2 Instance Terminate Successful", {"Cause": "a user request"}, None),
+        ("aws.autoscaling", "EC2 Instance Launch Successful", {"StatusCode": "InProgress"}, None),
         ("aws.autoscaling", "EC2 Instance Launch Unsuccessful", {"StatusMessage": "no capacity"}, "failed"),
-        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back"}, "in_progress"),
-        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_COMPLETED"}, "completed"),
+        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back to x"}, "in_progress"),
+        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "in progress"}, None),
+        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_COMPLETED"}, None),
         ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_FAILED"}, "failed"),
+        ("aws.ecs", "ECS Service Action", {"eventName": "SERVICE_TASK_START_IMPAIRED"}, "failed"),
         ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0013"}, "in_progress"),
         ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0049", "Message": "failover completed"}, "completed"),
         ("aws.rds", "RDS DB Cluster Event", {"EventID": "RDS-EVENT-0069"}, "failed"),
         ("aws.arc-zonal-shift", "Autoshift In Progress", {"metadata": {"awayFrom": "use1-az2"}}, "in_progress"),
         ("aws.arc-zonal-shift", "Autoshift Completed", {}, "completed"),
-        ("aws.backup", "Backup Job State Change", {"state": "RUNNING"}, "in_progress"),
+        ("aws.arc-zonal-shift", "Practice Run Started", {}, None),
+        ("aws.backup", "Backup Job State Change", {"state": "RUNNING"}, None),
+        ("aws.backup", "Backup Job State Change", {"state": "COMPLETED"}, None),
         ("aws.backup", "Backup Job State Change", {"state": "EXPIRED", "statusMessage": "window missed"}, "failed"),
+        ("aws.backup", "Restore Job State Change", {"status": "RUNNING"}, "in_progress"),
         ("aws.backup", "Restore Job State Change", {"status": "COMPLETED"}, "completed"),
     )
 
@@ -195,7 +201,7 @@ class ServiceEvents(GuardCase):
                 self.send(f"s{index}", source, kind, detail)
                 found = self.ledger()
                 events = [value["status"] for key, value in found.items() if key.startswith("EVENT#")]
-                self.assertEqual([status], events)
+                self.assertEqual([status] if status else [], events)
                 self.assertEqual(status == "in_progress", any(key.startswith("NATIVE#") for key in found))
                 for item in self.scan():
                     self.clients["dynamodb"].delete_item(TableName="heal--core--ledger", Key={"pk": item["pk"], "sk": item["sk"]})
@@ -206,6 +212,24 @@ class ServiceEvents(GuardCase):
         self.assertEqual({"EVENT#begin"}, set(self.ledger()))
         found = self.ledger()["EVENT#begin"]
         self.assertEqual(("completed", "ecs:service/prod/web", "prod/web"), (found["status"], found["resource_key"], found["resource_id"]))
+
+    def test_a_rollback_that_ends_well(self) -> None:
+        kind = "ECS Deployment State Change"
+        self.send("begin", "aws.ecs", kind, {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back to deployment 1"})
+        self.send("end", "aws.ecs", kind, {"eventName": "SERVICE_DEPLOYMENT_COMPLETED"})
+        self.assertEqual(["completed"], [item["status"] for item in self.ledger().values()])
+
+    def test_event_of_ecs_comes_over_the_shipped_rules_own_event_rule(self) -> None:
+        shipped = dict(SHIPPED["EcsServiceHealingDeployment"])
+        self.create_stack("ecs", json.dumps({"Resources": {"Deployment": shipped}}))
+        resource = f"arn:aws:ecs:eu-west-1:{self.account}:service/checkout/web"
+        event = {"source": "aws.ecs", "detail-type": "ECS Deployment State Change", "resources": [resource],
+                 "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED", "reason": "tasks failed to start"}}
+        self.post("events", events=[event])
+        self.settle()
+        [found] = self.ledger().values()
+        self.assertEqual(("checkout", "ecs-service-healing", "failed", "checkout/web"),
+                         (found["stack"], found["rule_name"], found["status"], found["resource_id"]))
 
     def test_other_events_are_no_healing(self) -> None:
         self.send("s", "aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0003"})

@@ -41,7 +41,7 @@ fn a_folder_is_enough() {
         "- sqs:StartMessageMoveTask",
         "- !Sub arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:orders-dead",
         "MaxNumberOfMessagesPerSecond: 50",
-        "\"lease_seconds\": 2220",
+        "\"lease_seconds\": 3720",
     ] {
         assert!(template.contains(part), "`{part}` is not in:\n{template}");
     }
@@ -97,9 +97,42 @@ fn a_grant_without_a_call() {
         "permissions:\n",
         "permissions:\n  sqs:PurgeQueue: {resources: target}\n",
         &[
-            "templates/platform/queue-redrive-healing/kind.yaml:17:3",
+            "templates/platform/queue-redrive-healing/kind.yaml:18:3",
             "grants sqs:PurgeQueue, which its runbook never calls",
         ],
+    );
+}
+
+#[test]
+fn a_lease_that_ends_before_the_runbook() {
+    assert_refused(
+        KIND,
+        "signals:\n",
+        "lease: 1h\nsignals:\n",
+        &[
+            "shop/redrive: a lease of 3600 s is shorter than its runbook can take",
+            "make `lease` at least 3720: 1.2 x 1850 s for the runbook, 900 s for the guard and its start, 600 s in the queue",
+        ],
+    );
+}
+
+#[test]
+fn a_longer_lease_is_kept() {
+    let project = TestProject::with_rules(fixture_rule("{}")).unwrap();
+    let longer = |path: &str, text: String| {
+        if path.ends_with(KIND) { text.replace("signals:\n", "lease: 2h\nsignals:\n") } else { text }
+    };
+    add_fixture_kinds(&project, longer).unwrap();
+    assert!(project.compile().template("shop").contains("\"lease_seconds\": 7200"));
+}
+
+#[test]
+fn a_kind_that_does_not_say_what_a_resource_is_called() {
+    assert_refused(
+        KIND,
+        "resource: {service: sqs, type: queue, dimensions: [QueueName]}\n",
+        "",
+        &["templates/platform/queue-redrive-healing/kind.yaml", "no `resource`"],
     );
 }
 

@@ -12,8 +12,21 @@ use crate::workspace::Workspace;
 pub(crate) enum Features {
     /// Without anything that talks to AWS.
     Compile,
-    /// With the AWS SDK: the default features.
+    /// With what a deployment needs of the AWS SDK.
     Deploy,
+    /// With everything: the default features.
+    Operate,
+}
+
+impl Features {
+    /// Cargo's arguments for it.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Compile => &["--no-default-features"],
+            Self::Deploy => &["--no-default-features", "--features", "deploy"],
+            Self::Operate => &[],
+        }
+    }
 }
 
 /// Becomes `cargo run -p healstack -- <verb> <arguments>`, which becomes `healstack`: no process stays in between, so
@@ -25,9 +38,7 @@ pub(crate) fn exec(workspace: &Workspace, verb: &str, features: Features, argume
     if let Ok(here) = std::env::current_dir() {
         command.arg("--manifest-path").arg(workspace.root.join("Cargo.toml")).current_dir(here);
     }
-    if features == Features::Compile {
-        command.arg("--no-default-features");
-    }
+    command.args(features.arguments());
     // A first build takes minutes and should show that it moves.
     if workspace.target.join("debug").join("healstack").exists() {
         command.arg("--quiet");

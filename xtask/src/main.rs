@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod error;
 mod forward;
+mod guard;
 mod lint;
 mod local_deploy;
 mod python;
@@ -38,6 +39,10 @@ enum Command {
     Lint,
     /// Lint, then all tests, then a deployment to the local AWS.
     Test(test::Options),
+    /// The guard's tests: the deployed state machines through every decision, with a fault in every call.
+    Guard(guard::Options),
+    /// Print what a storm of failures takes, and what each decision of the guard costs.
+    Storm(guard::StormOptions),
     /// Write the pages of docs/ that come from the code.
     Docs(docs::Options),
     /// Print what compiling 12, 1,000 and 10,000 rules costs.
@@ -78,6 +83,27 @@ enum Command {
     /// `healstack status`
     #[command(disable_help_flag = true)]
     Status(Forwarded),
+    /// `healstack events`
+    #[command(disable_help_flag = true)]
+    Events(Forwarded),
+    /// `healstack stats`
+    #[command(disable_help_flag = true)]
+    Stats(Forwarded),
+    /// `healstack pause`
+    #[command(disable_help_flag = true)]
+    Pause(Forwarded),
+    /// `healstack resume`
+    #[command(disable_help_flag = true)]
+    Resume(Forwarded),
+    /// `healstack mode`: observe, enforce
+    #[command(disable_help_flag = true)]
+    Mode(Forwarded),
+    /// `healstack switches`
+    #[command(disable_help_flag = true)]
+    Switches(Forwarded),
+    /// `healstack unlock`
+    #[command(disable_help_flag = true)]
+    Unlock(Forwarded),
 }
 
 /// Everything after the verb, for `healstack` to understand.
@@ -96,6 +122,8 @@ fn main() -> miette::Result<ExitCode> {
     match &arguments.command {
         Command::Lint => Ok(lint::run(&workspace)),
         Command::Test(options) => Ok(test::run(&workspace, options)),
+        Command::Guard(options) => Ok(guard::run(&workspace, options)),
+        Command::Storm(options) => Ok(guard::storm(&workspace, options)?),
         Command::Docs(options) => Ok(docs::run(&workspace, options)?),
         Command::Bench => Ok(bench::run(&workspace)?),
         Command::IamTable(options) => Ok(python::iam_table(&workspace, options)?),
@@ -110,5 +138,12 @@ fn main() -> miette::Result<ExitCode> {
         Command::Deploy(rest) => forward("deploy", Features::Deploy, rest),
         Command::Destroy(rest) => forward("destroy", Features::Deploy, rest),
         Command::Status(rest) => forward("status", Features::Deploy, rest),
+        Command::Events(rest) => forward("events", Features::Operate, rest),
+        Command::Stats(rest) => forward("stats", Features::Operate, rest),
+        Command::Pause(rest) => forward("pause", Features::Operate, rest),
+        Command::Resume(rest) => forward("resume", Features::Operate, rest),
+        Command::Mode(rest) => forward("mode", Features::Operate, rest),
+        Command::Switches(rest) => forward("switches", Features::Operate, rest),
+        Command::Unlock(rest) => forward("unlock", Features::Operate, rest),
     }
 }

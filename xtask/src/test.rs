@@ -7,12 +7,12 @@ use crate::error::XtaskError;
 use crate::python::Environment;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{lint, local_deploy};
+use crate::{guard, lint, local_deploy};
 
 /// Options of `test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Leave the deployment to the local AWS out.
+    /// Leave the deployment to the local AWS out, and the faults in every call of the guard.
     #[arg(long)]
     fast: bool,
 }
@@ -24,6 +24,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
     steps.run_counted("tests of the local AWS", || {
         counts::count(&mut Environment::Ministack.script(workspace, &["-m", "unittest", "test_local_aws"])?)
     });
+    steps.run_counted("tests of the guard", || guard::test(workspace, options.fast));
     steps.run_counted("Rust tests", || rust_tests(workspace));
     if !options.fast {
         local_deploy::add_to(&mut steps, workspace);

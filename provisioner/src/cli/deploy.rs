@@ -1,36 +1,18 @@
 //! `healstack diff`, `deploy`, `destroy`, `status`: the commands that talk to AWS.
 
-use super::output::{GOOD, Printer, report};
+use super::aws::{self, AwsOptions};
+use super::output::GOOD;
 use super::{Exit, Session};
-use crate::deploy::{self, Account, DeployError, Outcome, PlannedStack, TerminalUi, Ui, render};
+use crate::deploy::{self, Account, DeployError, ENVIRONMENT_TAG, Outcome, PlannedStack, TerminalUi, Ui, render};
 use crate::diagnostics::{Problem, Problems};
 use crate::generated::{self, State};
-use crate::local::LocalAws;
 use crate::project::{Compiled, Project};
-use miette::Diagnostic as _;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
-
-/// The stack tag by which an environment's stacks are found, those that are in no rule file any more too.
-const ENVIRONMENT_TAG: &str = "healstack:environment";
-
-/// Where to deploy; the rest comes from the ordinary AWS configuration chain.
-#[derive(Debug, clap::Args)]
-pub(super) struct AwsOptions {
-    /// Use the local AWS, which is started when it does not run.
-    #[arg(long)]
-    local: bool,
-    /// The profile of the AWS configuration files.
-    #[arg(long, value_name = "NAME", conflicts_with = "local")]
-    profile: Option<String>,
-    /// The endpoint of every service. Default: `AWS_ENDPOINT_URL`, or AWS.
-    #[arg(long, value_name = "URL", conflicts_with = "local")]
-    endpoint_url: Option<String>,
-}
 
 /// Options of `diff`.
 #[derive(Debug, clap::Args)]
@@ -190,57 +172,20 @@ where
 }
 
 fn run(session: &Session, command: impl Future<Output = Result<(String, Value, Exit), DeployError>>) -> Exit {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return session.printer.fail(Problem::error(format!("cannot start the runtime: {error}"))),
-    };
-    match runtime.block_on(command) {
-        Ok((text, value, exit)) => {
+    match aws::block_on(session, command) {
+        Ok(Ok((text, value, exit))) => {
             session.printer.result(&text, value, &Problems::default());
             exit
         }
-        Err(error) => {
-            fail(session.printer, &error);
-            if matches!(error, DeployError::Interrupted) { Exit::Interrupted } else { Exit::Failure }
-        }
+        Ok(Err(error)) => aws::fail(session.printer, &error),
+        Err(exit) => exit,
     }
-}
-
-/// For people as any error; as JSON, one problem an error: several stacks can have one each.
-fn fail(printer: Printer, error: &DeployError) {
-    if printer.for_people() {
-        report(printer, error);
-        return;
-    }
-    let mut problems = Problems::default();
-    for error in error.each() {
-        let problem = Problem::error(error.to_string());
-        problems.push(match error.help() {
-            Some(help) => problem.help(help.to_string()),
-            None => problem,
-        });
-    }
-    printer.failure(&problems);
 }
 
 fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
     let printer = session.printer;
     let (project, compiled, problems) = session.compile()?;
-    let mut account = Account {
-        region: Some(compiled.environment.region.clone()),
-        profile: aws.profile.clone(),
-        endpoint_url: aws.endpoint_url.clone(),
-        expected_account: Some(compiled.environment.account.clone()),
-        artifact_bucket: compiled.environment.artifact_bucket.clone(),
-        local: false,
-    };
-    if aws.local {
-        let mut progress = |message: &str| anstream::eprintln!("{message}");
-        let running =
-            LocalAws::new(project.state_dir()).start(None, &mut progress).map_err(|error| report(printer, &error))?;
-        account =
-            Account { region: account.region, endpoint_url: Some(running.endpoint), local: true, ..Account::default() };
-    }
+    let account = aws.account(session, &project, &compiled.environment)?;
     let stacks = compiled.stacks.iter().map(|stack| planned(&project, &compiled, stack)).collect();
     let ui: Arc<dyn Ui> = Arc::new(TerminalUi::new(!printer.for_people()));
     Ok(Prepared { project, compiled, problems, stacks, account, ui })

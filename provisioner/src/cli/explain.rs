@@ -93,7 +93,7 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     heading(&mut out, "How often it may heal");
     let _ = writeln!(
         out,
-        "  Kept by the guard and the agent, which are not part of this version; EC2's own actions are not bound by it."
+        "  Kept by the guard. EC2's own actions are not bound by it: a pause disables them, nothing else does."
     );
     let _ = writeln!(
         out,
@@ -109,8 +109,8 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         healing.budget.concurrent, healing.budget.per_hour
     );
     match &healing.rule.escalate_to {
-        Some(next) => drop(writeln!(out, "  Then the rule {next} takes over.")),
-        None => drop(writeln!(out, "  Then a human is called.")),
+        Some(next) => drop(writeln!(out, "  Then the rule {next} takes over, once.")),
+        None => drop(writeln!(out, "  Then a human is called, once.")),
     }
     if let Some(alarm) = &healing.suppress_while {
         let _ = writeln!(out, "  Not while the alarm {alarm} is in ALARM.");
@@ -157,9 +157,10 @@ fn reaction(rule: &CompiledRule, kind: &Kind, alarm: &AlarmInfo) -> String {
     let people = if alarm.notifies { "people are notified" } else { "nobody is notified" };
     match (&alarm.native_action, kind.definition.signals.get(&alarm.signal)) {
         (Some(action), _) => format!("-> EC2 does `{action}`, and {people}"),
-        (None, Some(HealedBy::Runbook)) => {
-            format!("-> {people}. The guard that starts the runbook is not part of this version")
+        (None, Some(HealedBy::Runbook)) if rule.healing.acts() => {
+            format!("-> the guard starts the runbook, if it may, and {people}")
         }
+        (None, Some(HealedBy::Runbook)) => format!("-> the guard writes it down and starts nothing, and {people}"),
         (None, Some(HealedBy::Agent)) => {
             format!("-> {people}. The agent that measures it is not part of this version, so it cannot fire yet")
         }

@@ -2,23 +2,35 @@
 //!
 //! | exit code | meaning |
 //! |---|---|
-//! | 0 | done |
-//! | 1 | something is wrong with the input, or AWS refused; it was reported |
+//! | 0 | done; `events --follow` ended by Ctrl-C |
+//! | 1 | something is wrong with the input, or AWS refused, all or part of it; it was reported |
 //! | 2 | the command line is wrong |
 //! | 3 | `synth --check`: generated files are stale |
 //! | 4 | `deploy` or `destroy` was detached by Ctrl-C: CloudFormation goes on |
 //! | 130 | Ctrl-C before anything was changed |
 
+#[cfg(feature = "deploy")]
+mod aws;
 mod check;
 #[cfg(feature = "deploy")]
 mod deploy;
+#[cfg(feature = "operate")]
+mod events;
 mod explain;
 mod init;
 mod kinds;
 mod local;
+#[cfg(feature = "operate")]
+mod operate;
 mod output;
 mod schema;
+#[cfg(feature = "operate")]
+mod stats;
+#[cfg(feature = "operate")]
+mod switches;
 mod synth;
+#[cfg(feature = "operate")]
+mod unlock;
 
 pub use output::Format;
 
@@ -103,6 +115,27 @@ enum Command {
     /// Show what is deployed, and whether it is what the rules say.
     #[cfg(feature = "deploy")]
     Status(deploy::StatusOptions),
+    /// List healing events, or follow them as they come.
+    #[cfg(feature = "operate")]
+    Events(events::Options),
+    /// Count healing events and rules by layer.
+    #[cfg(feature = "operate")]
+    Stats(stats::Options),
+    /// Stop healing of a rule, a stack or everything.
+    #[cfg(feature = "operate")]
+    Pause(switches::SetOptions),
+    /// Lift a pause.
+    #[cfg(feature = "operate")]
+    Resume(switches::LiftOptions),
+    /// Make rules observe without a deployment, or give them back the mode of their file.
+    #[cfg(feature = "operate")]
+    Mode(switches::ModeOptions),
+    /// List the pauses and other overrides in force.
+    #[cfg(feature = "operate")]
+    Switches(switches::ListOptions),
+    /// Take a resource's lease away from a healing that will not end.
+    #[cfg(feature = "operate")]
+    Unlock(unlock::Options),
     /// The local AWS that `--local` deploys to.
     Local(local::Options),
     /// Print a completion script for a shell, for instance `healstack completions bash`.
@@ -113,6 +146,7 @@ enum Command {
 }
 
 /// What every command has.
+#[derive(Clone)]
 struct Session {
     directory: PathBuf,
     env: Option<String>,
@@ -143,6 +177,20 @@ pub fn main() -> ExitCode {
         Command::Destroy(options) => deploy::destroy(&session, &options),
         #[cfg(feature = "deploy")]
         Command::Status(options) => deploy::status(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Events(options) => events::run(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Stats(options) => stats::run(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Pause(options) => switches::pause(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Resume(options) => switches::resume(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Mode(options) => switches::mode(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Switches(options) => switches::list(&session, &options),
+        #[cfg(feature = "operate")]
+        Command::Unlock(options) => unlock::run(&session, &options),
         Command::Local(options) => local::run(&session, &options),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -25,6 +25,8 @@ pub enum Format {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Printer {
     format: Format,
+    /// Whether a JSON value takes one line: standard output is JSON Lines then.
+    lines: bool,
 }
 
 /// Something good.
@@ -40,12 +42,18 @@ pub(super) const DIM: Style = Style::new().dimmed();
 
 impl Printer {
     pub(super) fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, lines: false }
     }
 
     /// Whether people read.
     pub(super) fn for_people(self) -> bool {
         self.format == Format::Text
+    }
+
+    /// The same for a command whose JSON is one value a line.
+    #[cfg(feature = "operate")]
+    pub(super) fn of_lines(self) -> Self {
+        Self { lines: true, ..self }
     }
 
     /// Prints a result: `text` for people, `value` as JSON with the problems beside it.
@@ -58,8 +66,12 @@ impl Printer {
             if let Value::Object(fields) = &mut value {
                 fields.insert("problems".to_owned(), problems.into());
             }
-            anstream::println!("{value:#}");
+            self.json(&value);
         }
+    }
+
+    fn json(self, value: &Value) {
+        if self.lines { anstream::println!("{value}") } else { anstream::println!("{value:#}") }
     }
 
     /// Reports everything that is wrong, each with its source line, and ends in failure.
@@ -101,6 +113,12 @@ impl Printer {
     }
 }
 
+/// Something to know beside a result, on stderr whatever the format.
+#[cfg(feature = "operate")]
+pub(super) fn note(text: &str) {
+    anstream::eprintln!("{}", in_own_words(text));
+}
+
 /// A diagnostic as people read it: message, source line, help.
 fn rendered(problem: &dyn miette::Diagnostic) -> String {
     in_own_words(&render(problem)).into_owned()
@@ -132,7 +150,7 @@ pub(super) fn report(printer: Printer, error: &dyn miette::Diagnostic) -> Exit {
     } else {
         let help = error.help().map(|help| help.to_string());
         let problem = json!({"severity": "error", "message": error.to_string(), "help": help});
-        anstream::println!("{:#}", json!({"ok": false, "problems": [problem]}));
+        printer.json(&json!({"ok": false, "problems": [problem]}));
     }
     Exit::Failure
 }

@@ -110,10 +110,10 @@ pub(super) fn check_parameter(identity: &str, value: &Value) -> Option<Problem> 
 
 /// A lease that ends before the runbook may have ended would let the next healing begin over it.
 pub(super) fn check_lease(identity: &str, lease: u64, worst_case: u64) -> Option<Problem> {
-    let least = guard::lease_seconds(worst_case);
-    (lease < least).then(|| {
+    let needed = guard::lease_seconds(worst_case);
+    (lease < needed).then(|| {
         Problem::error(format!("{identity}: a lease of {lease} s is shorter than its runbook can take")).help(format!(
-            "make `lease` at least {least}: 1.2 x {worst_case} s for the runbook, {} s for the guard and its start, {} s in the queue",
+            "make `lease` at least {needed}: 1.2 x {worst_case} s for the runbook, {} s for the guard and its start, {} s in the queue",
             guard::GUARD,
             guard::QUEUE
         ))

@@ -195,10 +195,10 @@ impl<'a> Compiler<'a> {
         let mut problems = alarms::check(kind, &scope, &resources, &alarms, runbook.as_ref(), &source);
 
         let lease = runbook.as_ref().map(|runbook| {
-            let least = lease_seconds(runbook.worst_case);
-            let lease = kind.definition.lease.map_or(least, Seconds::get);
-            problems.extend(limits::check_lease(&identity, lease, runbook.worst_case));
-            lease
+            let needed = lease_seconds(runbook.worst_case);
+            let seconds = kind.definition.lease.map_or(needed, Seconds::get);
+            problems.extend(limits::check_lease(&identity, seconds, runbook.worst_case));
+            seconds
         });
         let parameter = parameter(&identity, &healing, kind, lease);
         problems.extend(limits::check_parameter(&identity, &parameter));
@@ -233,6 +233,7 @@ impl<'a> Compiler<'a> {
                 "enabled": rule.enabled,
                 "acts": healing.acts(),
                 "signals": healing.signals(),
+                "notify": healing.notify,
                 "notify_alarm": healing.notify != Notify::None,
                 "notify_ok": healing.notify == Notify::All,
                 "cooldown": healing.cooldown,

@@ -45,17 +45,30 @@ impl Pace {
 
 /// The services that a deployment uses. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Aws {
+pub(crate) struct Aws {
     /// CloudFormation.
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
     /// S3, for templates that are too large to send inline.
     pub(super) s3: aws_sdk_s3::Client,
     /// STS, to know the account.
     sts: aws_sdk_sts::Client,
+    /// What the clients of further services are made of.
+    #[cfg(feature = "operate")]
+    pub(crate) config: SdkConfig,
     /// The region that is deployed to.
-    pub(super) region: String,
+    pub(crate) region: String,
     /// How often to ask.
     pub(super) pace: Pace,
+}
+
+/// Whose credentials are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The account, 12 digits.
+    pub(crate) account: String,
+    /// The ARN of the user or the role's session.
+    #[cfg(feature = "operate")]
+    pub(crate) arn: String,
 }
 
 impl Aws {
@@ -71,6 +84,8 @@ impl Aws {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sts: aws_sdk_sts::Client::new(&config),
+            #[cfg(feature = "operate")]
+            config,
             region,
             pace,
         })
@@ -78,13 +93,22 @@ impl Aws {
 
     /// Refuses credentials of another account than `expected`.
     pub(super) async fn require_account(&self, expected: &str) -> Result<(), DeployError> {
-        let identity = self.sts.get_caller_identity().send().await;
-        let identity = identity.map_err(|error| DeployError::call("sts:GetCallerIdentity", None, &error))?;
-        let actual = identity.account().unwrap_or_default();
-        if actual == expected {
+        let Identity { account, .. } = self.identity().await?;
+        if account == expected {
             return Ok(());
         }
-        Err(DeployError::WrongAccount { expected: expected.to_owned(), actual: actual.to_owned() })
+        Err(DeployError::WrongAccount { expected: expected.to_owned(), actual: account })
+    }
+
+    /// Whose credentials they are.
+    pub(crate) async fn identity(&self) -> Result<Identity, DeployError> {
+        let identity = self.sts.get_caller_identity().send().await;
+        let identity = identity.map_err(|error| DeployError::call("sts:GetCallerIdentity", None, &error))?;
+        Ok(Identity {
+            account: identity.account.unwrap_or_default(),
+            #[cfg(feature = "operate")]
+            arn: identity.arn.unwrap_or_default(),
+        })
     }
 }
 

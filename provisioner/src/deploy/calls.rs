@@ -33,7 +33,7 @@ impl Aws {
     }
 
     /// The template as it was sent; `None` when the stack has none (yet).
-    pub(super) async fn template(&self, name: &str) -> Result<Option<String>, DeployError> {
+    pub(crate) async fn template(&self, name: &str) -> Result<Option<String>, DeployError> {
         let answer =
             self.cloudformation.get_template().stack_name(name).template_stage(TemplateStage::Original).send().await;
         match answer.map_err(|error| DeployError::call("cloudformation:GetTemplate", Some(name), &error)) {

@@ -20,6 +20,14 @@ impl Started {
     }
 }
 
+/// The current time.
+#[cfg(feature = "operate")]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub(crate) fn now() -> jiff::Timestamp {
+    // Fails only for a clock beyond the year 9999.
+    jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::MAX)
+}
+
 /// A token that no other run has: letters, digits and hyphens, as change-set names and request tokens allow
 /// (CloudFormation: `[a-zA-Z][-a-zA-Z0-9]*`, at most 128 characters).
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]

@@ -175,7 +175,7 @@ impl DeployError {
     }
 
     /// The error of one call, for `stack` if it was made for one.
-    pub(super) fn call<E, R>(operation: &'static str, stack: Option<&str>, error: &SdkError<E, R>) -> Self
+    pub(crate) fn call<E, R>(operation: &'static str, stack: Option<&str>, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
         R: fmt::Debug + Send + Sync + 'static,

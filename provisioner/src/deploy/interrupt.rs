@@ -7,7 +7,7 @@ const EXIT_INTERRUPTED: i32 = 130;
 
 /// Whether Ctrl-C was pressed.
 #[derive(Debug, Clone)]
-pub(super) struct Interrupt(watch::Receiver<bool>);
+pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
     /// Listens for Ctrl-C from now on. The second press ends the process: it is the way out when tidying up hangs.
@@ -37,7 +37,7 @@ impl Interrupt {
     }
 
     /// Ends when it happens; never, if it cannot happen any more.
-    pub(super) async fn pressed(&self) {
+    pub(crate) async fn pressed(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|pressed| *pressed).await.is_err() {
             std::future::pending::<()>().await;

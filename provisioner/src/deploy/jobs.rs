@@ -13,7 +13,7 @@ use super::error::DeployError;
 pub(super) const AT_ONCE: usize = 8;
 
 /// The results of `futures` in their order, at most [`AT_ONCE`] running.
-pub(super) async fn all<F, T>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, DeployError>
+pub(crate) async fn all<F, T>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, DeployError>
 where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
@@ -37,7 +37,7 @@ where
 }
 
 /// As [`all`], for jobs that can fail: every error is reported, not the first.
-pub(super) async fn all_ok<F, T>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, DeployError>
+pub(crate) async fn all_ok<F, T>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>, DeployError>
 where
     F: Future<Output = Result<T, DeployError>> + Send + 'static,
     T: Send + 'static,

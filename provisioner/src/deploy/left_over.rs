@@ -8,7 +8,7 @@ use super::run::Context;
 
 /// The stacks with the tag that are not among `planned`, in the order of their names. Each is destroyed before any planned
 /// stack that others depend on.
-pub(super) async fn find(
+pub(crate) async fn find(
     context: &Context,
     planned: &[PlannedStack],
     tag: (&str, &str),

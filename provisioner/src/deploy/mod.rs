@@ -12,12 +12,12 @@
 //! command as a whole could not run.
 
 mod artifact;
-mod aws;
+pub(crate) mod aws;
 mod call_failure;
 mod calls;
 mod changeset;
 mod classify;
-mod clock;
+pub(crate) mod clock;
 mod delete;
 mod destroy;
 mod draft;
@@ -26,17 +26,17 @@ mod execute;
 mod failure;
 mod follow;
 mod iam;
-mod interrupt;
-mod jobs;
-mod left_over;
+pub(crate) mod interrupt;
+pub(crate) mod jobs;
+pub(crate) mod left_over;
 mod order;
 mod plan;
 pub mod render;
 mod report;
-mod run;
+pub(crate) mod run;
 mod state;
 mod status;
-mod template;
+pub(crate) mod template;
 mod ui;
 
 #[cfg(test)]
@@ -57,6 +57,9 @@ pub use plan::{Change, ChangeKind, DiffReport, PropertyChange, Recreation, Stack
 pub use report::{DeployReport, DestroyReport, Failure, Outcome, OutputValue, ResourceRef, StackOutcome, StackResult};
 pub use status::{StackStatus, StatusReport};
 pub use ui::{Answer, Step, TerminalUi, Ui};
+
+/// The stack tag by which an environment's stacks are found, those that are in no rule file any more too.
+pub const ENVIRONMENT_TAG: &str = "healstack:environment";
 
 /// One stack to deploy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 mod changes;
 mod results;
 mod state;
-pub(super) mod style;
+pub(crate) mod style;
 mod values;
 
 pub use changes::diff;

@@ -23,13 +23,13 @@ use super::{Account, DeployOptions, PlannedStack};
 
 /// What every step of a command needs. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Context {
+pub(crate) struct Context {
     /// The services.
-    pub(super) aws: Aws,
+    pub(crate) aws: Aws,
     /// The user.
-    pub(super) ui: Arc<dyn Ui>,
+    pub(crate) ui: Arc<dyn Ui>,
     /// Whether the user wants to leave.
-    pub(super) interrupt: Interrupt,
+    pub(crate) interrupt: Interrupt,
     /// The name of this run's change sets.
     pub(super) change_set_name: String,
     /// The bucket that the user named.
@@ -38,7 +38,7 @@ pub(super) struct Context {
 
 impl Context {
     /// Connects, and refuses the wrong account.
-    pub(super) async fn connect(account: &Account, ui: &Arc<dyn Ui>) -> Result<Self, DeployError> {
+    pub(crate) async fn connect(account: &Account, ui: &Arc<dyn Ui>) -> Result<Self, DeployError> {
         let aws = Aws::connect(account).await?;
         if let Some(expected) = account.expected_account.as_deref().filter(|_| !account.local) {
             aws.require_account(expected).await?;
@@ -53,7 +53,7 @@ impl Context {
     }
 
     /// The result of something that only looks, or [`DeployError::Interrupted`] as soon as Ctrl-C is pressed.
-    pub(super) async fn unless_interrupted<T>(
+    pub(crate) async fn unless_interrupted<T>(
         &self,
         looking: impl Future<Output = Result<T, DeployError>>,
     ) -> Result<T, DeployError> {
@@ -69,7 +69,7 @@ impl Context {
     }
 
     /// Asks, unless `yes`. Nobody to ask is an error.
-    pub(super) async fn confirm(&self, question: &str, yes: bool) -> Result<bool, DeployError> {
+    pub(crate) async fn confirm(&self, question: &str, yes: bool) -> Result<bool, DeployError> {
         if yes {
             return Ok(true);
         }

@@ -9,7 +9,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 
 /// The template as JSON; null when it is not YAML.
-pub(super) fn parse(text: &str) -> Value {
+pub(crate) fn parse(text: &str) -> Value {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let Ok((event, _)) = event else {

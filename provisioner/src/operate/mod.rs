@@ -1,0 +1,44 @@
+//! What operators do with the ledger: read healing events and statistics, switch healing off and on, unlock a resource.
+//!
+//! Four rules hold throughout:
+//!
+//! * **What stops healing is written first.** A pause is in force before anything else is tried; what fails after that is
+//!   reported beside what was done, and doing the same again finishes it.
+//! * **A switch only does less.** Lifting one gives a rule back what its file says, never more.
+//! * **Memory does not depend on the ledger.** Events are read page by page and handed on one by one.
+//! * **Results are values.** Functions return reports; [`render`] turns them into text for people.
+//!
+//! `healstack.yaml` alone is needed: rule files that do not compile keep nobody from pausing.
+
+mod alarms;
+mod connection;
+mod deployed;
+mod error;
+mod filter;
+mod follow;
+mod history;
+mod item;
+mod ledger;
+mod recorded;
+pub mod render;
+mod report;
+mod statistics;
+mod switches;
+mod time;
+mod unlock;
+
+#[cfg(test)]
+#[path = "fake_test.rs"]
+mod fake;
+
+pub use connection::Connection;
+pub use deployed::{DeployedRule, deployed_rules};
+pub use error::OperateError;
+pub use filter::EventFilter;
+pub use follow::follow;
+pub use history::{Listed, events};
+pub use report::Undone;
+pub use statistics::{StatisticsReport, statistics};
+pub use switches::{SwitchReport, SwitchRequest, Verb, overrides, shown, switch};
+pub use time::{TimeError, When, now, rfc3339};
+pub use unlock::{Locked, UnlockReport, find_key, look, unlock};

@@ -1,0 +1,54 @@
+//! Statistics as a table, and what its figures count.
+
+use comfy_table::{CellAlignment, Table, presets};
+use healstack_model::ledger::Figures;
+
+use super::style;
+use crate::operate::StatisticsReport;
+use crate::operate::time;
+
+const HEADER: [&str; 9] = ["layer", "total", "ok", "failed", "success", "skipped", "active", "rules", "enabled"];
+
+/// One row a layer, then all together.
+#[must_use]
+pub fn statistics(report: &StatisticsReport) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(HEADER);
+    for (layer, figures) in report.statistics.layers() {
+        table.add_row(row(layer.as_str(), figures));
+    }
+    table.add_row(row("all layers", report.statistics.all()));
+    for column in 1..HEADER.len() {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let since = time::shown(&report.since);
+    // At most 80 columns, as a table of these figures has.
+    let notes = [
+        format!("total, ok, failed, skipped: events that changed since {since} UTC"),
+        "total: begun by runbooks, AWS or agents; skipped: refused, in no total".to_owned(),
+        "success: ok of those that ended; active: not ended now, whenever begun".to_owned(),
+        "rules: deployed; enabled: of them, not switched off in their file and not".to_owned(),
+        "paused now (those that observe are enabled)".to_owned(),
+    ];
+    let mut text = format!("{table}\n\n");
+    for note in notes {
+        text.push_str(&style::dim(note));
+        text.push('\n');
+    }
+    if report.unreadable > 0 {
+        let events = crate::text::count(report.unreadable, "event");
+        text.push_str(&style::yellow(format!("{events} of a newer version cannot be read and are in no figure.\n")));
+    }
+    text
+}
+
+fn row(name: &str, figures: &Figures) -> [String; HEADER.len()] {
+    let Figures { total, successful, failed, skipped, active, registered, enabled } = *figures;
+    let rate = figures.success_rate().map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %"));
+    let [total, successful, failed, skipped, active, registered, enabled] =
+        [total, successful, failed, skipped, active, registered, enabled].map(|figure| figure.to_string());
+    [name.to_owned(), total, successful, failed, rate, skipped, active, registered, enabled]
+}
