@@ -49,11 +49,12 @@ class Automation:
         self._executions: dict[tuple[str, str], dict[str, Execution]] = {}
 
     def install(self, ssm: Any, router: Router) -> None:
-        """Puts the two operations before ministack's Systems Manager."""
+        """Puts the three operations before ministack's Systems Manager."""
         handle: Callable[..., Awaitable[Any]] = ssm.handle_request
         operations = {
             "AmazonSSM.StartAutomationExecution": self.start,
             "AmazonSSM.GetAutomationExecution": self.get,
+            "AmazonSSM.DescribeAutomationExecutions": self.describe,
         }
 
         async def handle_request(method: str, path: str, headers: Any, body: Any, query: Any) -> Any:
@@ -130,6 +131,15 @@ class Automation:
             message = f"Automation execution {wanted} not found"
             raise AutomationError("AutomationExecutionNotFoundException", message)
         return {"AutomationExecution": {key: execution[key] for key in execution.keys() - {"ClientToken", "Given"}}}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeAutomationExecutions, by ExecutionId only; an unknown id is no error, as on AWS."""
+        filters = {each["Key"]: each["Values"] for each in request.get("Filters", [])}
+        if set(filters) != {"ExecutionId"}:
+            raise AutomationError("InvalidFilterKey", "the local AWS knows the filter ExecutionId and no other")
+        shown = ("AutomationExecutionId", "DocumentName", "AutomationExecutionStatus", "ExecutionStartTime", "ExecutionEndTime", "FailureMessage")
+        found = [self.here()[each] for each in filters["ExecutionId"] if each in self.here()]
+        return {"AutomationExecutionMetadataList": [{key: run[key] for key in shown if key in run} for run in found]}
 
     def finish(self, request: Request) -> dict[str, Any]:
         """Ends an execution, and sends its event as often as asked; a final one may be asked for its event again."""

@@ -1,12 +1,13 @@
-"""Reads JSONata expressions of the Amazon States Language: which variables they need, and what in them AWS would refuse.
+"""Reads JSONata expressions of the Amazon States Language: which variables they need, and what AWS would refuse.
 
-An expression is looked at, never evaluated. jsonata-python, which parses it, is a translation of the reference implementation.
+An expression is looked at, never evaluated. jsonata-python, which parses it, is a translation of the reference
+implementation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -17,7 +18,7 @@ from jsonata.jsonata import Jsonata
 # A node of a parsed expression: a Symbol of jsonata-python, which exports no type for it.
 Node = Any
 
-# What Step Functions adds to JSONata, and what it leaves out (developer guide, transforming data with JSONata, 2026-11).
+# What Step Functions adds to JSONata, and what it leaves out (developer guide, transforming data, 2026-11).
 ADDED = frozenset({"partition", "range", "hash", "random", "uuid", "parse"})
 LEFT_OUT = frozenset({"eval"})
 
@@ -93,9 +94,12 @@ def texts(node: Node) -> tuple[list[str], bool]:
 class _Place:
     """Where in an expression a node stands."""
 
-    # Whether `$` and bare names mean something: inside a path or a predicate. Step Functions gives them no meaning outside.
+    # Whether `$` and bare names mean something: inside a path or a predicate. Outside, Step Functions gives them none.
     item: bool = False
     predicate: bool = False
+
+
+Visit = Callable[[Node, frozenset[str], _Place], frozenset[str]]
 
 
 class _Reader:
@@ -111,7 +115,7 @@ class _Reader:
 
     def visit(self, node: Node, bound: frozenset[str], place: _Place) -> frozenset[str]:
         """Reads a node; returns the names bound after it."""
-        special = getattr(self, f"_visit_{node.type}", None)
+        special: Visit | None = getattr(self, f"_visit_{node.type}", None)
         if special is not None:
             return special(node, bound, place)
         for part in _parts(node):
@@ -152,12 +156,16 @@ class _Reader:
     def _visit_path(self, node: Node, bound: frozenset[str], place: _Place) -> frozenset[str]:
         first, outside = node.steps[0], bound
         if not place.item and first.type in ("name", "wildcard", "descendant", "parent"):
-            self.problem(f"`{first.value}` is a field of nothing: bare names mean nothing at the top level of an expression")
+            self.problem(
+                f"`{first.value}` is a field of nothing: bare names mean nothing at the top level of an expression"
+            )
         if first.type == "variable" and first.value == "states":
             self._reading.states.add(tuple(_leading_names(node.steps[1:])))
         for index, step in enumerate(node.steps):
             inside = place if index == 0 else _Place(item=True, predicate=place.predicate)
-            bound |= {name for name in (getattr(step, "focus", None), getattr(step, "index", None)) if isinstance(name, str)}
+            bound |= {
+                name for name in (getattr(step, "focus", None), getattr(step, "index", None)) if isinstance(name, str)
+            }
             bound = self.visit(step, bound, inside)
         self._filters(node, bound)
         return outside

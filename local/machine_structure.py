@@ -1,7 +1,7 @@
 """Checks how the states of a machine hang together, and that each call is limited, repeated and caught.
 
-What is not caught ends an execution with everything it has taken still taken; what has no time limit may wait for 99999999
-seconds, which is what AWS takes where none is given.
+What is not caught ends an execution with everything it has taken still taken. What has no time limit may wait for
+99999999 seconds, which is what AWS takes where none is given.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import jsonata_expressions
 import machines
 from machines import Machine, Scope, State
 
@@ -104,17 +105,16 @@ def check_errors(state: State, caught: bool) -> Iterator[str]:
         yield from check_retry(state.get("Retry"))
     elif "Retry" in state:
         yield from check_retry(state["Retry"])
-    if kind == "Task" or kind in WITH_SCOPES:
-        if state.get("Catch") or not caught:
-            yield from check_errors_equal("Catch", state.get("Catch"), last_takes_all=not caught)
+    if (kind == "Task" or kind in WITH_SCOPES) and (state.get("Catch") or not caught):
+        yield from check_errors_equal("Catch", state.get("Catch"), last_takes_all=not caught)
 
 
 def check_time_limit(state: State) -> Iterator[str]:
     """TimeoutSeconds of a Task, and its heartbeat."""
     limit, heartbeat = state.get("TimeoutSeconds"), state.get("HeartbeatSeconds")
-    if isinstance(limit, str) and limit.startswith("{%"):
+    if jsonata_expressions.is_expression(limit):
         return
-    if not is_seconds(limit):
+    if limit is None or not is_seconds(limit):
         yield f"TimeoutSeconds is not 1 to {LONGEST_SECONDS}"
     elif isinstance(heartbeat, int) and heartbeat >= limit:
         yield "HeartbeatSeconds is not below TimeoutSeconds"

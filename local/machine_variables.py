@@ -1,7 +1,7 @@
 """Checks the JSONata of a machine: that it parses, and that each variable has a value when a state reads it.
 
-Variables are workflow variables (`Assign`). A state reads those that were assigned before it, on every way to it: what is
-undefined fails the expression, and with it the execution, in the one case that no test went through.
+Variables are workflow variables (`Assign`). A state reads those that were assigned before it, on every way to it: what
+is undefined fails the expression, and with it the execution, in the one case that no test went through.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 
 Names = frozenset[str]
 
+NOTHING: Names = frozenset()
+
 
 @dataclass(frozen=True)
 class Field:
@@ -46,23 +48,27 @@ def check(machine: Machine) -> Iterator[str]:
     for scope in machine.scopes:
         for found, every in ((always, True), (sometimes, False)):
             outside = outer_names(scope, found)
-            found[id(scope)] = assigned_before(scope, outside, every)
-        inherited = outer_names(scope, sometimes)
-        for name, state in scope.states.items():
-            before = always[id(scope)].get(name, frozenset()), sometimes[id(scope)].get(name, frozenset())
-            problems = [*check_names(state, inherited), *check_state(state, *before)]
+            found[id(scope)] = {} if outside is None else assigned_before(scope, outside, every)
+        for name, before in always[id(scope)].items():
+            state = scope.states.get(name, {})
+            readable = sometimes[id(scope)][name]
+            problems = [
+                *check_names(state, outer_names(scope, sometimes) or NOTHING),
+                *check_state(state, before, readable),
+            ]
             yield from (f"state {name}: {problem}" for problem in dict.fromkeys(problems))
 
 
-def outer_names(scope: Scope, found: dict[int, dict[str, Names]]) -> Names:
-    """What a scope can read of the scopes around it."""
-    if scope.outer is None or scope.apart:
-        return frozenset()
-    return found[id(scope.outer)].get(scope.owner, frozenset())
+def outer_names(scope: Scope, found: dict[int, dict[str, Names]]) -> Names | None:
+    """What a scope can read of the scopes around it; None when nothing leads to it."""
+    if scope.outer is None:
+        return NOTHING
+    before = found[id(scope.outer)].get(scope.owner)
+    return NOTHING if scope.apart and before is not None else before
 
 
 def assigned_before(scope: Scope, outside: Names, every: bool) -> dict[str, Names]:
-    """The variables that have a value when a state begins: on every way to it, or on some. Unreachable states are missing."""
+    """The variables with a value when a state begins, on every way to it or on some. Unreachable states are missing."""
     found: dict[str, Names] = {scope.start: outside}
     left = [scope.start]
     while left:
@@ -121,12 +127,12 @@ def check_variable(name: str, called: bool, always: Names, sometimes: Names) -> 
     """What is wrong with a name that an expression does not bind itself."""
     if called and name in sometimes:
         return f"`${name}` is a variable here, not the function"
+    if name in sometimes and name not in always:
+        return f"`${name}` has no value on some way to this state"
     if name in always or name in jsonata_expressions.BUILT_INS:
         return None
     if called:
         return f"function `${name}` does not exist"
-    if name in sometimes:
-        return f"`${name}` has no value on some way to this state"
     return f"`${name}` is assigned by no state before this one"
 
 

@@ -8,6 +8,7 @@ Measured against ministack 1.5.33, whose CloudFormation
 * drops a schedule's time zone, begin, end and key;
 * does not know account settings of Systems Manager, though its Systems Manager holds them;
 * overwrites, without a word, a resource of the same name that belongs to another stack;
+* refuses the name of a bucket that is being imported because the bucket exists;
 * calls a change "Conditionally" replacing wherever it has no table of create-only properties.
 
 `install` puts each right. Everything it reaches into is private to ministack: the version is pinned for that reason.
@@ -15,6 +16,7 @@ Measured against ministack 1.5.33, whose CloudFormation
 
 from __future__ import annotations
 
+import contextvars
 import json
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +61,9 @@ TOPIC_ATTRIBUTES = ("KmsMasterKeyId", "SignatureVersion", "TracingConfig")
 def install(provisioners: Any) -> None:
     """Puts right what the header lists; `provisioners` is the module ministack.services.cloudformation.provisioners."""
     from ministack.services import scheduler
+    from ministack.services.cloudformation import changesets, stacks
 
+    let_imports_keep_their_names(stacks, changesets)
     handlers: dict[str, Handler] = provisioners._RESOURCE_HANDLERS
     cloudwatch, dynamodb, events = provisioners._cw, provisioners._dynamodb, provisioners._eb
     kms, sns, ssm = provisioners._kms, provisioners._sns, provisioners._ssm
@@ -92,6 +96,25 @@ def install(provisioners: Any) -> None:
         provisioners._REPLACING_PROPERTIES.setdefault(resource_type, properties)
     for resource_type in TAGGED:
         provisioners._STACK_TAG_PROPERTY.setdefault(resource_type, ("Tags", "list"))
+
+
+def let_imports_keep_their_names(stacks: Any, changesets: Any) -> None:
+    """ImportExistingResources takes a resource back by its name: that the name is taken is the point."""
+    imported: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar("healstack_imported", default=frozenset())
+    deploy, validate = changesets._deploy_stack_async, stacks._validation_errors
+
+    async def deployed(*arguments: Any, **named: Any) -> Any:
+        token = imported.set(frozenset(named.get("imports") or ()))
+        try:
+            return await deploy(*arguments, **named)
+        finally:
+            imported.reset(token)
+
+    def errors(*arguments: Any, **named: Any) -> list[Any]:
+        found = validate(*arguments, **named)
+        return [each for each in found if each[2] != "NAME_CONFLICT_VALIDATION" or each[0] not in imported.get()]
+
+    changesets._deploy_stack_async, stacks._validation_errors = deployed, errors
 
 
 def refuse_existing(handler: Handler, resource_type: str, name_property: str, exists: Callable[[str], bool]) -> None:

@@ -1,7 +1,7 @@
 """Values of a template as text that two places can be compared by: an ARN for every reference to one.
 
-templates.plain() puts a stand-in where an intrinsic is, which suits a validator. Whether a role grants what a machine calls
-needs to know *which* table `!GetAtt Ledger.Arn` is.
+templates.plain() puts a stand-in where an intrinsic is, which suits a validator. Whether a role grants what a machine
+calls can only be said by who knows *which* table `!GetAtt Ledger.Arn` is.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ CORE_JSON = json.dumps(CORE)
 SHIPPED = templates.parse((GENERATED / "checkout" / "template.yaml").read_text(encoding="utf-8"), "checkout")["Resources"]
 
 # Attributes that are whole seconds since 1970, compared with the start of the test.
-TIMES = re.compile(r"^(leaseUntil|deadline|until|since|undoCd|undoLast|undoWin|(cd|last|win|told)#.*)$")
+TIMES = re.compile(r"^(leaseUntil|deadline|until|since|undoCd|undoWin|(cd|last|win|told)#.*)$")
 # How far a time may be off, in seconds: what a test and the machines take on a busy machine.
 SLACK = 40
 RULE, RESOURCE = "shop/heal", "i-0aa00000000000001"
@@ -80,10 +80,27 @@ class GuardCase(LocalCase):
     def setUp(self) -> None:
         super().setUp()
         self.labels: dict[str, str] = {}
-        self.aged = 0
+        self.put_faults: list[dict[str, Any]] = []
         self.create_stack("heal--core", CORE_JSON)
         self.rule(RULE)
         self.start = time.time()
+
+    def eventually(self, probe: Any, seconds: float = 60) -> Any:
+        """As elsewhere, with the patience that a busy machine needs."""
+        return super().eventually(probe, seconds)
+
+    def faults(self, *faults: dict[str, Any]) -> None:
+        """Puts these faults between states and services, and no others."""
+        self.put_faults = list(faults)
+        self.post("faults", faults=self.put_faults)
+
+    def fault_too(self, fault: dict[str, Any]) -> None:
+        """Puts one more."""
+        self.faults(*self.put_faults, fault)
+
+    def event_id(self, label: str) -> str:
+        """The id that a label stands for."""
+        return next(key for key, value in self.labels.items() if value == label)
 
     def create_stack(self, name: str, text: str, update: bool = False) -> None:
         """Creates or updates a stack and waits for it."""
@@ -93,7 +110,9 @@ class GuardCase(LocalCase):
         self.clients["s3"].create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.clients["s3"].put_object(Bucket=bucket, Key=key, Body=text.encode())
         url = f"{self.launcher.endpoint}/{bucket}/{key}"
-        call(StackName=name, TemplateURL=url, Capabilities=["CAPABILITY_NAMED_IAM"])
+        # As `healstack deploy` tags them; its commands find an environment's stacks so.
+        tags = [{"Key": "healstack:environment", "Value": "dev"}]
+        call(StackName=name, TemplateURL=url, Capabilities=["CAPABILITY_NAMED_IAM"], Tags=tags)
 
         def status() -> Any:
             found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
@@ -268,7 +287,7 @@ class GuardCase(LocalCase):
 
     def prove(self, label: str, instance: str = RESOURCE, rule: str = "shop/leak") -> None:
         """What only the instance itself may write: that it asks for an escalation."""
-        event_id = next(key for key, value in self.labels.items() if value == label)
+        event_id = self.event_id(label)
         arn = f"arn:aws:ec2:{REGION}:{self.account}:instance/{instance}"
         self.put({"pk": f"AGENT#{arn}", "sk": f"ESCALATION#{event_id}", "rule": rule, "schema_version": 1})
 
@@ -301,7 +320,6 @@ class GuardCase(LocalCase):
 
     def age(self, seconds: int) -> None:
         """Lets time pass: everything in the ledger becomes older."""
-        self.aged += seconds
         for item in self.scan():
             for name, value in item.items():
                 if TIMES.match(name) and value.get("N", "0") != "0":
@@ -361,7 +379,7 @@ class GuardCase(LocalCase):
             return int(datetime.fromisoformat(content.replace("Z", "+00:00")).timestamp() - self.start)
         if name == "places":
             return [place["pk"] for place in json.loads(content)]
-        if name in ("leaseHolder", "execution_id"):
+        if name in ("leaseHolder", "execution_id", "overdue") or name.startswith("toldBy#"):
             return bool(content)
         return self.shown(content)
 
@@ -388,7 +406,7 @@ def leased(label: str, at: int = 1, attempt: int = 1, identity: str = RULE, begi
     return {
         "leaseUntil": end, "leaseOwner": label, "leaseHolder": True, "leaseRule": identity,
         f"cd#{identity}": end + 600, f"last#{identity}": end, f"att#{identity}": attempt, f"win#{identity}": begin,
-        "undoCd": undo.get("cd", 0), "undoLast": undo.get("last", 0), "undoAtt": undo.get("att", 0), "undoWin": undo.get("win", 0),
+        "undoCd": undo.get("cd", 0), "undoAtt": undo.get("att", 0), "undoWin": undo.get("win", 0),
     }
 
 
@@ -434,13 +452,19 @@ def pending(label: str, attempt: int = 1, at: int = 1, identity: str = RULE, **m
 
 def running(label: str, **more: Any) -> dict[str, Any]:
     """An event whose runbook runs."""
-    return {**pending(label, **more), "status": "in_progress", "execution_id": True}
+    # It is asked how it is 900 s before its lease ends.
+    return {**pending(label, **more), "status": "in_progress", "execution_id": True, "deadline": lease() - 900}
 
 
 def ended(label: str, status: str = "completed", attempt: int = 1, identity: str = RULE, **more: Any) -> dict[str, Any]:
     """An event whose runbook has ended."""
     figures = {"attempt_count": attempt, "end_time": 1, "cooldown": 600, "execution_id": True, "places": [f"SLOT#{identity}", "SLOT#ALL"]}
     return event(label, status, identity=identity, **{**figures, "reason": "", "error_message": "", **more})
+
+
+def native_event(label: str, status: str, **more: Any) -> dict[str, Any]:
+    """An event of a native healing."""
+    return event(label, status, source="native", signal="system", **{"attempt_count": 1, **more})
 
 
 def skipped(label: str, reason: str, at: int = 1, **more: Any) -> dict[str, Any]:

@@ -56,6 +56,19 @@ def start_fails(case: GuardCase) -> None:
     case.guard(case.alarm_event("e1"))
 
 
+def throttled_for_ever(case: GuardCase) -> None:
+    """Systems Manager starts nothing for this account any more. The faults of a story stand beside those of its teller."""
+    case.fault_too({"machine": "heal--core--guard", "state": "Start", "kind": "throttle", "times": 10_000})
+    case.guard(case.alarm_event("e1"))
+
+
+def offered_over_budget(case: GuardCase) -> None:
+    """An offer of the sweeper that the budget refuses."""
+    case.put({"pk": f"SLOT#{RULE}", "sk": "0", "leaseUntil": int(case.start) + 5000, "leaseOwner": "x", "schema_version": 1, "ttl": int(case.start) + 9000})
+    case.fleet_alarm()
+    case.sweep()
+
+
 def escalated(case: GuardCase) -> None:
     """Attempts are spent, and the next rule takes over."""
     case.rule(RULE, escalate_to="second")
@@ -160,7 +173,7 @@ def summarised(case: GuardCase) -> None:
 STORIES: dict[str, Callable[[GuardCase], None]] = {
     story.__name__: story
     for story in (
-        healed, in_flight, over_budget, over_rate, decided_before, start_fails, escalated, suppressed, native, by_hand, agent_escalates,
+        healed, in_flight, over_budget, over_rate, decided_before, throttled_for_ever, offered_over_budget, start_fails, escalated, suppressed, native, by_hand, agent_escalates,
         agent_is_refused, swept, swept_in_pages, closed, extended, held, lifted, summarised,
     )
 }

@@ -86,11 +86,16 @@ class Offers(GuardCase):
         self.sweep()
         self.assertEqual(73, len(self.executions(GUARD)))
 
-    def test_native_alarm_that_goes_on_stays_one_event(self) -> None:
+    def test_native_alarm_is_not_offered(self) -> None:
         self.fleet_alarm("system")
         self.sweep()
+        self.assert_ledger({})
+
+    def test_orphan_alarm_does_not_fail_the_guard_every_five_minutes(self) -> None:
+        self.single_alarm("heal--gone--rule--signal")
+        self.single_alarm("heal--nonsense")
         self.sweep()
-        self.assertEqual(1, len([key for key in self.ledger() if key.startswith("EVENT#")]))
+        self.assertEqual({"IGNORED"}, {each["output"]["decision"] for each in self.executions(GUARD)})
 
 
 class Unfinished(GuardCase):
@@ -104,7 +109,7 @@ class Unfinished(GuardCase):
         self.age(lease() + 10)
         self.sweep()
         found = self.ledger()
-        self.assertEqual(("failed", "step describe: no capacity"), (found["EVENT#e1"]["status"], found["EVENT#e1"]["error_message"]))
+        self.assertEqual(("failed", "no capacity"), (found["EVENT#e1"]["status"], found["EVENT#e1"]["error_message"]))
         self.assertNotIn("leaseUntil", found[STATE])
         self.assertEqual([], [key for key in found if key.startswith("SLOT#")])
         self.assertAlmostEqual(600, found[STATE]["cd#shop/heal"], delta=40)
@@ -115,19 +120,40 @@ class Unfinished(GuardCase):
         self.sweep()
         found = self.ledger()
         for key in (STATE, "SLOT#shop/heal|e1", "SLOT#ALL|e1"):
-            self.assertAlmostEqual(900, found[key]["leaseUntil"], delta=40, msg=key)
+            self.assertAlmostEqual(1800, found[key]["leaseUntil"], delta=40, msg=key)
+        self.assertAlmostEqual(2400, found[STATE]["cd#shop/heal"], delta=40)
         self.assertAlmostEqual(900, found["EVENT#e1"]["deadline"], delta=40)
         self.assertEqual("IN_FLIGHT", self.decision(self.alarm_event("e2")))
         self.finish()
         self.assertEqual("completed", self.ledger()["EVENT#e1"]["status"])
 
-    def test_claim_without_a_start_is_closed_as_unfinished(self) -> None:
-        self.post("faults", faults=[{"machine": GUARD, "state": "Start", "kind": "timeout_before", "times": 99}])
+    def test_overdue_runbook_is_told_once(self) -> None:
+        self.guard(self.alarm_event("e1"))
+        for _ in range(3):
+            self.age(lease() - 890)
+            self.sweep()
+        self.assertEqual(1, self.notices())
+        self.finish()
+        self.assertEqual(2, self.notices())
+
+    def test_runbook_that_goes_on_is_extended_before_its_resource_is_offered(self) -> None:
+        self.rule("shop/other")
+        self.guard(self.alarm_event("e1"))
+        self.fleet_alarm(identity="shop/other")
+        self.fleet_alarm()
+        for _ in range(8):
+            self.age(800)
+            self.sweep()
+            self.assertEqual(1, len(self.automations()), "it runs, so nothing else does")
+            self.assertEqual("BUDGET_RULE", self.decision(self.alarm_event(f"b{_}", resource=OTHER)))
+
+    def test_claim_without_a_start_is_closed_as_not_started(self) -> None:
+        self.faults({"machine": GUARD, "state": "Start", "kind": "timeout_before", "times": 99})
         self.assertEqual("Heal.StartUnknown", self.decision(self.alarm_event("e1")))
         self.age(lease() + 10)
         self.sweep()
         found = self.ledger()
-        self.assertEqual(("failed", "UNFINISHED"), (found["EVENT#e1"]["status"], found["EVENT#e1"]["reason"]))
+        self.assertEqual(("failed", "NOT_STARTED"), (found["EVENT#e1"]["status"], found["EVENT#e1"]["reason"]))
         self.assertEqual({STATE, "RATE#shop/heal", "EVENT#e1"}, set(found))
         self.assertEqual(1, self.notices(), "it is told")
 
@@ -199,7 +225,7 @@ class SwitchesOfAlarms(GuardCase):
     def test_unreadable_switches_change_nothing(self) -> None:
         self.pause("shop")
         self.sweep()
-        self.post("faults", faults=[{"machine": SWEEPER, "state": "ReadSwitches", "kind": "throttle", "times": 99}])
+        self.faults({"machine": SWEEPER, "state": "ReadSwitches", "kind": "throttle", "times": 99})
         self.assertEqual("FAILED", self.sweep()["status"])
         self.assertFalse(self.acting()[self.native])
 

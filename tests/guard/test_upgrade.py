@@ -17,7 +17,7 @@ def next_version() -> str:
             definition = resource["Properties"]["Definition"]
             definition["Comment"] = "the next version"
     guard = template["Resources"]["Guard"]["Properties"]["Definition"]
-    text = json.dumps(guard).replace('"Restamp"', '"RenewLease"')
+    text = json.dumps(guard).replace('"Confirm"', '"RenewLease"')
     template["Resources"]["Guard"]["Properties"]["Definition"] = json.loads(text)
     return json.dumps(template)
 
@@ -44,16 +44,16 @@ class Upgrade(GuardCase):
         self.assertTrue(recorder["stateMachineVersionArn"].endswith(":2"), recorder["stateMachineVersionArn"])
 
     def test_guard_in_the_middle_goes_on_with_its_own_definition(self) -> None:
-        for state in ("TakeLease", "Claim", "Start", "Restamp"):
+        for state in ("TakeLease", "Claim", "Start", "RecordStart"):
             with self.subTest(state):
                 case = Upgrade("test_guard_in_the_middle_goes_on_with_its_own_definition")
                 case.launcher = self.launcher
                 case.setUp()
-                case.post("faults", faults=[{"machine": GUARD, "state": state, "kind": "hang"}])
+                case.faults({"machine": GUARD, "state": state, "kind": "hang"})
                 arn = case.begin(GUARD, case.alarm_event("e1"))
                 case.eventually(lambda case=case: case.get("faults")["hanging"] == 1)
                 case.upgrade()
-                self.assertEqual("DUPLICATE" if state != "TakeLease" else "STARTED", case.decision(case.alarm_event("e1")), "by the new version")
+                self.assertEqual("DUPLICATE" if state != "Claim" else "STARTED", case.decision(case.alarm_event("e1")), "by the new version")
                 case.post("faults/release")
                 execution = case.ended(arn)
                 self.assertEqual("SUCCEEDED", execution["status"], execution["cause"])
@@ -64,7 +64,7 @@ class Upgrade(GuardCase):
 
     def test_recorder_in_the_middle(self) -> None:
         self.guard(self.alarm_event("e1"))
-        self.post("faults", faults=[{"machine": RECORDER, "state": "ReleaseLease", "kind": "hang"}])
+        self.faults({"machine": RECORDER, "state": "ReleaseLease", "kind": "hang"})
         execution = str(self.automations()[0]["AutomationExecutionId"])
         self.post("automations/finish", execution_id=execution, status="Success", emit=True)
         self.eventually(lambda: self.get("faults")["hanging"] == 1)

@@ -1,5 +1,7 @@
 //! The core stack as it is compiled: what its documents promise of it.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use healstack_tests::{CONFIG, RULE, TestProject, rule_file};
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use healstack_tests::{TestProject, rule_file};
+use healstack_tests::{CONFIG, TestProject, rule_file};
 
 fn errors(rules: &str) -> String {
     TestProject::with_rules(rules).unwrap().compile().errors().join("\n")
@@ -46,13 +46,14 @@ fn characters_of_an_event_pattern() {
 }
 
 #[test]
-fn a_large_template_asks_for_the_artifact_bucket() {
-    let folders = |rules: &str| -> Vec<String> {
-        let outcome = TestProject::with_rules(rules).unwrap().compile();
-        outcome.stacks.into_iter().map(|stack| stack.folder).collect()
+fn the_core_template_is_large_and_asks_for_a_bucket_unless_one_is_named() {
+    let folders = |config: &str| -> Vec<String> {
+        let project = TestProject::with_rules(many(3)).unwrap();
+        project.write("healstack.yaml", config).unwrap();
+        project.compile().stacks.into_iter().map(|stack| stack.folder).collect()
     };
-    assert_eq!(folders(&many(3)), ["core", "shop"]);
-    assert_eq!(folders(&many(30)), ["artifacts", "core", "shop"]);
+    assert_eq!(folders(CONFIG), ["artifacts", "core", "shop"]);
+    assert_eq!(folders(&format!("{CONFIG}    artifact_bucket: my-templates\n")), ["core", "shop"]);
 }
 
 #[test]

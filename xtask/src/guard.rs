@@ -30,7 +30,7 @@ pub(crate) struct StormOptions {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
     let mut steps = Steps::default();
     steps.run_counted("tests of the guard", || {
-        let mut command = script(workspace, "run.py")?;
+        let mut command = tests(workspace)?;
         counts::count(command.args(&options.pattern))
     });
     steps.finish()
@@ -38,8 +38,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
 
 /// Runs them as a step of a longer run.
 pub(crate) fn test(workspace: &Workspace, fast: bool) -> Result<Counts, XtaskError> {
-    let mut command = script(workspace, "run.py")?;
+    let mut command = tests(workspace)?;
     counts::count(command.args(fast.then_some(WITHOUT_FAULTS)))
+}
+
+/// The tests' command, with `healstack` built for those that run it.
+fn tests(workspace: &Workspace) -> Result<Command, XtaskError> {
+    succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack"]))?;
+    let mut command = script(workspace, "run.py")?;
+    command.env("HEALSTACK", workspace.target.join("debug").join("healstack"));
+    Ok(command)
 }
 
 /// Prints what a storm takes, and what each decision costs.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use crate::counts::Counts;
 use crate::error::XtaskError;
 use crate::python::{Environment, iam_table_command};
 use crate::steps::{Steps, printed_by, succeed};
@@ -26,10 +27,15 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("format", || succeed(&mut cargo(&["fmt", "--all", "--check"])));
     let generated = workspace.root.join("generated");
     steps.run("cfn-lint over generated/", || cfn_lint(workspace, &generated));
-    steps.run("runbooks and IAM policies in generated/", || runbooks(workspace, &generated));
+    steps.run("runbooks, state machines and policies in generated/", || runbooks(workspace, &generated));
     steps.run_counted("tests of those checks", || {
-        counts::count(&mut Environment::Lint.script(workspace, &["check_runbooks.py", "--self-test"])?)
+        let mut counts = Counts::default();
+        for script in CHECKS {
+            counts += counts::count(&mut Environment::Lint.script(workspace, &[script, "--self-test"])?)?;
+        }
+        Ok(counts)
     });
+    steps.run("checkov over generated/", || checkov(workspace, &generated));
     steps.run("table of IAM actions", || succeed(iam_table_command(workspace)?.arg("--check")));
     steps.run("generated/ is what the rules compile to", || {
         let healstack = ["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features"];
@@ -80,9 +86,25 @@ fn unwanted(tree: &str) -> Vec<String> {
     found
 }
 
-/// Every API call against botocore's models, every IAM action against AWS's service authorization reference.
+/// What of `local/` checks templates.
+const CHECKS: [&str; 2] = ["check_runbooks.py", "check_machines.py"];
+
+/// Every API call against botocore's models, every IAM action against AWS's service authorization reference, and the states,
+/// expressions and roles of state machines.
 pub(crate) fn runbooks(workspace: &Workspace, generated: &Path) -> Result<(), XtaskError> {
-    succeed(Environment::Lint.script(workspace, &["check_runbooks.py"])?.arg(generated))
+    // Both run, so that one look shows all that is wrong.
+    let found = CHECKS.map(|script| succeed(Environment::Lint.script(workspace, &[script])?.arg(generated)));
+    found.into_iter().collect()
+}
+
+/// A security scanner's own rules. local/checkov.yaml says which do not hold here, and why.
+pub(crate) fn checkov(workspace: &Workspace, generated: &Path) -> Result<(), XtaskError> {
+    let environment = Environment::Checkov.ensure(workspace)?;
+    let mut command = Command::new(environment.program("checkov"));
+    command.current_dir(&workspace.root).args(["--config-file", "local/checkov.yaml", "--directory"]).arg(generated);
+    // It would add a configuration file of the user's, and look its findings up where there is a key for that.
+    command.env("HOME", workspace.state_dir()).env_remove("BC_API_KEY");
+    succeed(&mut command)
 }
 
 /// Everything that cfn-lint has to say, informational rules included; no configuration file of the user counts.

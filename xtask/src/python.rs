@@ -20,10 +20,12 @@ pub(crate) struct IamTableOptions {
     check: bool,
 }
 
-/// The two environments: their pins exclude each other.
+/// The environments: their pins exclude each other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Environment {
-    /// cfn-lint, botocore, `policy_sentry`.
+    /// checkov.
+    Checkov,
+    /// cfn-lint, botocore, `policy_sentry`, jsonata-python.
     Lint,
     /// The local AWS.
     Ministack,
@@ -34,6 +36,7 @@ impl Environment {
     /// it are installed.
     pub(crate) fn ensure(self, workspace: &Workspace) -> Result<Venv, XtaskError> {
         let name = match self {
+            Self::Checkov => "checkov",
             Self::Lint => "lint",
             Self::Ministack => "ministack",
         };

@@ -6,6 +6,7 @@
 //! **Invariant:** the same input gives the same bytes: no clock, no randomness, no order that a hash map decides.
 
 mod alarms;
+mod escalation;
 mod graph;
 mod iam;
 mod limits;
@@ -93,6 +94,7 @@ impl<'a> Compiler<'a> {
     /// Compiles every rule set and the stacks that they need, in the order in which they can be deployed.
     pub fn compile(&self, sets: Vec<RuleSet>, problems: &mut Problems) -> Vec<CompiledStack> {
         problems.extend(self.warnings(&sets));
+        problems.extend(escalation::check(&sets, self.catalog));
         let mut rules = Vec::new();
         for set in sets {
             rules.extend(self.rule_stack(set, problems));

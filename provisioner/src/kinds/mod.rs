@@ -14,7 +14,7 @@
 mod definition;
 mod files;
 
-pub use definition::{Decided, Definition, Grant, GrantResources, Grants, HealedBy, Requirement, Target};
+pub use definition::{Decided, Definition, Grant, GrantResources, Grants, HealedBy, Requirement, ResourceName, Target};
 pub use files::TemplateFiles;
 
 use crate::diagnostics::{Problem, Problems, Source};

@@ -2,7 +2,8 @@
 //!
 //! What follows is what the recorder does at the end of a healing, with now as the end: the lease and its places are given
 //! back and the rule's cooldown begins. Without that, the resource would stay in the cooldown that the guard wrote down when
-//! it took the lease, which counts from the lease's end.
+//! it took the lease, which counts from the lease's end. Where the event is gone, and with it the cooldown's length, the
+//! resource gets back what the lease found.
 
 use healstack_model::ledger::{self, HealingEvent, ItemKey, ResourceKey, RuleId, Scope, Status};
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use super::{statistics, time};
 
 /// Attributes that say who holds an item, and what to put back when nothing was started.
 const LEASE: &str = "leaseUntil, leaseOwner, leaseHolder, leaseRule";
-const UNDO: &str = "undoCd, undoLast, undoAtt, undoWin";
+const UNDO: &str = "undoCd, undoAtt, undoWin";
 
 /// Why an event failed that somebody unlocked: a word of the ledger.
 const UNLOCKED: &str = "UNLOCKED";
@@ -45,6 +46,9 @@ pub struct Locked {
     /// Whether the resource's item says when the rule's cooldown ends, which the unlocking then changes.
     #[serde(skip)]
     cools_down: bool,
+    /// Whether the resource's item keeps what the lease found.
+    #[serde(skip)]
+    keeps_undo: bool,
 }
 
 impl Locked {
@@ -133,6 +137,7 @@ fn of_item(key: &ResourceKey, found: &Item) -> Option<Locked> {
         until: item::number(found, "leaseUntil")?,
         event: None,
         cools_down: found.contains_key(&format!("cd#{rule}")),
+        keeps_undo: found.contains_key("undoCd"),
         rule,
     })
 }
@@ -177,16 +182,26 @@ pub async fn unlock(
 async fn take_lease(connection: &Connection, locked: &Locked, now: Timestamp) -> Result<Option<i64>, OperateError> {
     let cooldown = locked.event.as_ref().and_then(|event| event.cooldown).filter(|_| locked.cools_down);
     let until = cooldown.map(|cooldown| time::after(now, cooldown).as_second());
-    let set = if until.is_some() { "SET #cd = :cd, #last = :now " } else { "" };
+    let set = match until {
+        Some(_) => "SET #cd = :cd, #last = :now ",
+        None if locked.keeps_undo => "SET #cd = undoCd, #att = undoAtt, #win = undoWin, #last = :now ",
+        None => "",
+    };
     let mut update = Expression::new(format!("{set}REMOVE {LEASE}, {UNDO}"))
         .text(":holder", locked.holder.as_str())
         .text(":owner", locked.event_id.as_str());
-    if let Some(until) = until {
+    if !set.is_empty() {
         update = update
             .name("#cd", format!("cd#{}", locked.rule))
             .name("#last", format!("last#{}", locked.rule))
-            .number(":cd", until)
             .number(":now", now.as_second());
+    }
+    match until {
+        Some(until) => update = update.number(":cd", until),
+        None if locked.keeps_undo => {
+            update = update.name("#att", format!("att#{}", locked.rule)).name("#win", format!("win#{}", locked.rule));
+        }
+        None => {}
     }
     let key = ItemKey { pk: format!("RES#{}", locked.key), sk: "STATE".to_owned() };
     if connection.ledger.update_if(&key, update, "leaseHolder = :holder AND leaseOwner = :owner").await? {
@@ -313,6 +328,25 @@ mod tests {
         assert_eq!(updates[0]["ConditionExpression"], "leaseHolder = :holder AND leaseOwner = :owner");
         let events: Vec<_> = fake.items().into_iter().filter(|item| item["action"]["S"] == "unlock").collect();
         assert_eq!(events[0]["resource_key"]["S"], "ec2:instance/i-0abc");
+    }
+
+    #[tokio::test]
+    async fn without_its_event_a_resource_gets_back_what_the_lease_found() {
+        let fake = Fake::start();
+        fake.put(json!({
+            "pk": {"S": "RES#ec2:instance/i-0abc"}, "sk": {"S": "STATE"}, "leaseOwner": {"S": "e"}, "leaseHolder": {"S": "arn"},
+            "leaseRule": {"S": "checkout/web"}, "leaseUntil": {"N": "1795521600"}, "undoCd": {"N": "0"},
+        }));
+        let connection = fake.connection().await;
+        let key = find_key(&connection, "ec2:instance/i-0abc").await.unwrap();
+        let locked = look(&connection, &key).await.unwrap().unwrap();
+        let report = unlock(&connection, &locked, "stuck", Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!((report.cooldown_until, report.undone), (None, Vec::new()));
+        let update = fake.updates()[0]["UpdateExpression"].as_str().unwrap().to_owned();
+        assert!(
+            update.starts_with("SET #cd = undoCd, #att = undoAtt, #win = undoWin, #last = :now REMOVE"),
+            "{update}"
+        );
     }
 
     #[tokio::test]
