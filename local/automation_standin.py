@@ -137,7 +137,14 @@ class Automation:
         filters = {each["Key"]: each["Values"] for each in request.get("Filters", [])}
         if set(filters) != {"ExecutionId"}:
             raise AutomationError("InvalidFilterKey", "the local AWS knows the filter ExecutionId and no other")
-        shown = ("AutomationExecutionId", "DocumentName", "AutomationExecutionStatus", "ExecutionStartTime", "ExecutionEndTime", "FailureMessage")
+        shown = (
+            "AutomationExecutionId",
+            "DocumentName",
+            "AutomationExecutionStatus",
+            "ExecutionStartTime",
+            "ExecutionEndTime",
+            "FailureMessage",
+        )
         found = [self.here()[each] for each in filters["ExecutionId"] if each in self.here()]
         return {"AutomationExecutionMetadataList": [{key: run[key] for key in shown if key in run} for run in found]}
 

@@ -1,75 +1,28 @@
-"""What tests of the guard share: the generated core stack in an account of its own, rules in it, and the ledger compared whole.
-
-Nothing here is a copy of the product: the stack is `generated/dev/core/template.yaml`, a rule's parameter and runbook are those of
-`generated/dev/checkout/template.yaml` under another name and with other figures.
-"""
+"""What tests of the guard share: the core stack in an account of its own, and its ledger compared whole."""
 
 from __future__ import annotations
 
 import copy
 import json
 import re
-import sys
 import time
 import uuid
-from datetime import datetime, timezone
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "local"))
+from local_case import REGION, LocalCase
 
-import templates  # noqa: E402
-from local_case import REGION, LocalCase  # noqa: E402
-
-GENERATED = ROOT / "generated" / "dev"
-TABLE = "heal--core--ledger"
-GUARD, RECORDER, SWEEPER = "heal--core--guard", "heal--core--recorder", "heal--core--sweeper"
-CORE_TEXT = (GENERATED / "core" / "template.yaml").read_text(encoding="utf-8")
-CORE = templates.parse(CORE_TEXT, "core")
-# The same in JSON, which is read ten times as fast.
-CORE_JSON = json.dumps(CORE)
-SHIPPED = templates.parse((GENERATED / "checkout" / "template.yaml").read_text(encoding="utf-8"), "checkout")["Resources"]
+from core_stack import CORE_JSON, GUARD, RECORDER, RESOURCE, RULE, SHIPPED, SWEEPER, TABLE, rule_resources
 
 # Attributes that are whole seconds since 1970, compared with the start of the test.
 TIMES = re.compile(r"^(leaseUntil|deadline|until|since|undoCd|undoWin|(cd|last|win|told)#.*)$")
 # How far a time may be off, in seconds: what a test and the machines take on a busy machine.
 SLACK = 40
-RULE, RESOURCE = "shop/heal", "i-0aa00000000000001"
-
-
-def machine(name: str) -> dict[str, Any]:
-    """The definition of a state machine in the generated core stack."""
-    for resource in CORE["Resources"].values():
-        if resource["Type"] == "AWS::StepFunctions::StateMachine" and resource["Properties"]["StateMachineName"] == name:
-            definition: dict[str, Any] = resource["Properties"]["Definition"]
-            return definition
-    raise AssertionError(f"no machine {name}")
-
-
-def rule_resources(identity: str, **figures: Any) -> dict[str, Any]:
-    """A rule's parameter and runbook, from the shipped rule for EC2 instances. A figure of None takes the field out."""
-    stack, rule = identity.split("/")
-    parameter = copy.deepcopy(SHIPPED["Ec2InstanceHealingRule"])
-    value = {**json.loads(parameter["Properties"]["Value"]), "rule": identity, **figures}
-    value = {key: item for key, item in value.items() if item is not None}
-    parameter["Properties"].update(Name=f"/heal/dev/{identity}", Value=json.dumps(value))
-    runbook = copy.deepcopy(SHIPPED["Ec2InstanceHealingRunbook"])
-    runbook["Properties"]["Name"] = f"heal--{stack}--{rule}"
-    content = runbook["Properties"]["Content"]
-    content.pop("assumeRole")
-    content["parameters"]["RuleName"].update(allowedPattern=f"^{identity}$", default=identity)
-    return {"Rule": parameter, "Runbook": runbook}
-
-
-def lease(identity: str = RULE) -> int:
-    """The lease of the shipped rule in seconds."""
-    return int(json.loads(SHIPPED["Ec2InstanceHealingRule"]["Properties"]["Value"])["lease_seconds"])
 
 
 def iso(seconds: float) -> str:
     """A time as EventBridge writes it."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class GuardCase(LocalCase):
@@ -138,8 +91,13 @@ class GuardCase(LocalCase):
         signal, state = more.pop("signal", "unrecovered"), more.pop("state", "ALARM")
         age, reason = more.pop("age", 0), more.pop("reason", "Threshold Crossed")
         event = {
-            "version": "0", "id": event_id, "source": "aws.cloudwatch", "account": self.account, "region": REGION,
-            "detail-type": "CloudWatch Alarm Contributor State Change", "time": iso(time.time() - age),
+            "version": "0",
+            "id": event_id,
+            "source": "aws.cloudwatch",
+            "account": self.account,
+            "region": REGION,
+            "detail-type": "CloudWatch Alarm Contributor State Change",
+            "time": iso(time.time() - age),
             "detail": {
                 "alarmName": f"heal--{identity.replace('/', '--')}--{signal}",
                 "alarmContributor": {"id": f"c-{resource}"[:16], "attributes": {"InstanceId": resource}},
@@ -151,13 +109,18 @@ class GuardCase(LocalCase):
 
     def send(self, event: dict[str, Any]) -> None:
         """Puts an event onto the bus, where the core stack's rules match it."""
-        self.post("events", events=[{key: event[key] for key in ("id", "time", "source", "detail-type", "detail") if key in event}])
+        self.post(
+            "events",
+            events=[{key: event[key] for key in ("id", "time", "source", "detail-type", "detail") if key in event}],
+        )
         self.settle()
 
     def listen(self) -> str:
         """A queue that hears what people hear; returns its URL."""
         url = str(self.clients["sqs"].create_queue(QueueName=f"people-{uuid.uuid4()}")["QueueUrl"])
-        queue = self.clients["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        queue = self.clients["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
         topic = f"arn:aws:sns:{REGION}:{self.account}:heal--core--notifications"
         self.clients["sns"].subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
         return url
@@ -212,7 +175,13 @@ class GuardCase(LocalCase):
         execution = str(self.automations()[index]["AutomationExecutionId"])
         self.post("automations/finish", execution_id=execution, status=status, emit=emit, **more)
         if emit:
-            self.eventually(lambda: any(execution in json.dumps(each["input"]) for each in self.get("executions") if each["machine"] == RECORDER))
+            self.eventually(
+                lambda: any(
+                    execution in json.dumps(each["input"])
+                    for each in self.get("executions")
+                    if each["machine"] == RECORDER
+                )
+            )
         self.settle()
         return execution
 
@@ -224,7 +193,9 @@ class GuardCase(LocalCase):
 
     # Alarms
 
-    def fleet_alarm(self, signal: str = "unrecovered", resources: tuple[str, ...] = (RESOURCE,), identity: str = RULE) -> str:
+    def fleet_alarm(
+        self, signal: str = "unrecovered", resources: tuple[str, ...] = (RESOURCE,), identity: str = RULE
+    ) -> str:
         """The shipped rule's fleet alarm under another rule's name, in ALARM for these resources."""
         shipped = copy.deepcopy(SHIPPED[f"Ec2InstanceHealing{signal.capitalize()}"])
         name = f"heal--{identity.replace('/', '--')}--{signal}"
@@ -237,8 +208,16 @@ class GuardCase(LocalCase):
 
     def single_alarm(self, name: str, resource: str = RESOURCE, state: str = "ALARM", **more: Any) -> str:
         """An alarm for one resource."""
-        alarm = {"MetricName": "StatusCheckFailed", "Namespace": "AWS/EC2", "Period": 60, "EvaluationPeriods": 1, "Threshold": 0,
-                 "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Maximum", "Dimensions": [{"Name": "InstanceId", "Value": resource}]}
+        alarm = {
+            "MetricName": "StatusCheckFailed",
+            "Namespace": "AWS/EC2",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Statistic": "Maximum",
+            "Dimensions": [{"Name": "InstanceId", "Value": resource}],
+        }
         self.clients["cloudwatch"].put_metric_alarm(AlarmName=name, **{**alarm, **more})
         self.set_state(name, state)
         return name
@@ -267,8 +246,18 @@ class GuardCase(LocalCase):
         event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.account}{label}"))
         self.labels[event_id] = label
         return {
-            "event_id": event_id, "stack": "shop", "rule_name": "leak", "layer": "application", "action": "restart", "status": status,
-            "instance_id": RESOURCE, "resource_id": "web.service", "start_time": iso(time.time()), "attempt_count": 1, "evidence": "91 %", **more,
+            "event_id": event_id,
+            "stack": "shop",
+            "rule_name": "leak",
+            "layer": "application",
+            "action": "restart",
+            "status": status,
+            "instance_id": RESOURCE,
+            "resource_id": "web.service",
+            "start_time": iso(time.time()),
+            "attempt_count": 1,
+            "evidence": "91 %",
+            **more,
         }
 
     def publish(self, *messages: Any) -> None:
@@ -276,8 +265,14 @@ class GuardCase(LocalCase):
         topic = f"arn:aws:sns:{REGION}:{self.account}:heal--core--agent-events"
         before = len([each for each in self.get("executions") if each["machine"] == RECORDER])
         for message in messages:
-            self.clients["sns"].publish(TopicArn=topic, Message=message if isinstance(message, str) else json.dumps(message))
-        self.eventually(lambda: len([each for each in self.get("executions") if each["machine"] == RECORDER]) >= before + len(messages))
+            self.clients["sns"].publish(
+                TopicArn=topic, Message=message if isinstance(message, str) else json.dumps(message)
+            )
+        self.eventually(
+            lambda: (
+                len([each for each in self.get("executions") if each["machine"] == RECORDER]) >= before + len(messages)
+            )
+        )
         self.settle()
 
     @staticmethod
@@ -332,8 +327,8 @@ class GuardCase(LocalCase):
     def ledger(self, *leave_out: str) -> dict[str, dict[str, Any]]:
         """Every item by `pk|sk`, plain values; times are seconds from the start of the test, ids are labels.
 
-        Left out are notices and copies of configuration unless they are asked for, and what has been checked here: the schema version,
-        `ttl`, and of events the index of time, which must be that of the last change."""
+        Left out are notices and copies of configuration, and what is checked here: the schema version, `ttl`, and of
+        events the index of time, which must be that of the last change."""
         found: dict[str, dict[str, Any]] = {}
         for item in self.scan():
             plain = {key: self.plain(key, value) for key, value in item.items()}
@@ -389,84 +384,11 @@ class GuardCase(LocalCase):
         for key in found.keys() & expected.keys():
             for name, value in found[key].items():
                 wanted = expected[key].get(name)
-                near = isinstance(value, int) and isinstance(wanted, int) and (TIMES.match(name) or name.endswith("_time"))
+                near = (
+                    isinstance(value, int) and isinstance(wanted, int) and (TIMES.match(name) or name.endswith("_time"))
+                )
                 if near and wanted != 0 and value != 0 and abs(value - wanted) <= SLACK:
                     found[key][name] = wanted
                 elif near and name.endswith("_time") and abs(value - wanted) <= SLACK:
                     found[key][name] = wanted
         self.assertEqual(expected, found)
-
-
-# What items look like, for comparing. Times are seconds from the start of a test.
-
-
-def leased(label: str, at: int = 1, attempt: int = 1, identity: str = RULE, begin: int = 1, **undo: int) -> dict[str, Any]:
-    """A resource that is being healed since `at`."""
-    end = at + lease()
-    return {
-        "leaseUntil": end, "leaseOwner": label, "leaseHolder": True, "leaseRule": identity,
-        f"cd#{identity}": end + 600, f"last#{identity}": end, f"att#{identity}": attempt, f"win#{identity}": begin,
-        "undoCd": undo.get("cd", 0), "undoAtt": undo.get("att", 0), "undoWin": undo.get("win", 0),
-    }
-
-
-def rested(end: int = 1, attempts: int = 1, identity: str = RULE, begin: int = 1, **more: Any) -> dict[str, Any]:
-    """A resource whose healing ended."""
-    return {f"cd#{identity}": end + 600, f"last#{identity}": end, f"att#{identity}": attempts, f"win#{identity}": begin, **more}
-
-
-STATE = f"RES#ec2:instance/{RESOURCE}|STATE"
-
-
-def healing(label: str, attempt: int = 1, identity: str = RULE, resource: str = RESOURCE, **undo: int) -> dict[str, dict[str, Any]]:
-    """Everything that one running healing holds."""
-    return {
-        f"RES#ec2:instance/{resource}|STATE": leased(label, attempt=attempt, identity=identity, **undo),
-        f"SLOT#{identity}|{label}": place(label, identity=identity),
-        f"SLOT#ALL|{label}": place(label, identity=identity),
-        f"RATE#{identity}": {"started": 1},
-        f"EVENT#{label}": running(label, attempt=attempt, identity=identity, resource=resource),
-    }
-
-
-def place(label: str, at: int = 1, identity: str = RULE) -> dict[str, Any]:
-    """A slot that is taken since `at`."""
-    return {"leaseUntil": at + lease(), "leaseOwner": label, "leaseHolder": True, "leaseRule": identity}
-
-
-def event(label: str, status: str, resource: str = RESOURCE, identity: str = RULE, **more: Any) -> dict[str, Any]:
-    """An event of a runbook's rule."""
-    stack, rule = identity.split("/")
-    return {
-        "event_id": label, "stack": stack, "rule_name": rule, "layer": "infrastructure", "action": "replace", "status": status,
-        "resource_id": resource, "resource_key": f"ec2:instance/{resource}", "source": "runbook", "notify": "all",
-        "evidence": "Threshold Crossed", "start_time": 1, **more,
-    }
-
-
-def pending(label: str, attempt: int = 1, at: int = 1, identity: str = RULE, **more: Any) -> dict[str, Any]:
-    """An event that was claimed."""
-    figures = {"attempt_count": attempt, "start_time": at, "open": "open", "deadline": at + lease(), "cooldown": 600}
-    return event(label, "pending", identity=identity, **{**figures, "places": [f"SLOT#{identity}", "SLOT#ALL"], **more})
-
-
-def running(label: str, **more: Any) -> dict[str, Any]:
-    """An event whose runbook runs."""
-    # It is asked how it is 900 s before its lease ends.
-    return {**pending(label, **more), "status": "in_progress", "execution_id": True, "deadline": lease() - 900}
-
-
-def ended(label: str, status: str = "completed", attempt: int = 1, identity: str = RULE, **more: Any) -> dict[str, Any]:
-    """An event whose runbook has ended."""
-    figures = {"attempt_count": attempt, "end_time": 1, "cooldown": 600, "execution_id": True, "places": [f"SLOT#{identity}", "SLOT#ALL"]}
-    return event(label, status, identity=identity, **{**figures, "reason": "", "error_message": "", **more})
-
-
-def native_event(label: str, status: str, **more: Any) -> dict[str, Any]:
-    """An event of a native healing."""
-    return event(label, status, source="native", signal="system", **{"attempt_count": 1, **more})
-
-
-def skipped(label: str, reason: str, at: int = 1, **more: Any) -> dict[str, Any]:
-    """An event that the guard refused."""
-    return event(label, "skipped", **{"reason": reason, "attempt_count": 0, "start_time": at, "end_time": at, **more})

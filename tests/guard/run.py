@@ -32,7 +32,8 @@ def part(index: int, of: int, pattern: str) -> int:
     """Runs every `of`th test from `index` on."""
     without = pattern.removeprefix("--without=") if pattern.startswith("--without=") else None
     found = [
-        each for each in tests(unittest.defaultTestLoader.discover(str(HERE)))
+        each
+        for each in tests(unittest.defaultTestLoader.discover(str(HERE)))
         if (without not in each.id() if without else pattern in each.id())
     ]
     result = unittest.TextTestRunner(verbosity=1, stream=sys.stdout).run(unittest.TestSuite(found[index::of]))
@@ -46,7 +47,12 @@ def main() -> int:
         return part(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     pattern, cores, started = (sys.argv[1] if len(sys.argv) > 1 else ""), os.cpu_count() or 1, time.monotonic()
     parts = [
-        subprocess.Popen([sys.executable, "-B", __file__, "--part", str(index), str(cores), pattern], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        subprocess.Popen(
+            [sys.executable, "-B", __file__, "--part", str(index), str(cores), pattern],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         for index in range(cores)
     ]
     total, broken = [0, 0, 0, 0], 0

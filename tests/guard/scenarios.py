@@ -1,6 +1,6 @@
-"""Short stories that together lead through every Task state of the three machines; test_every_fault.py puts faults into each.
+"""Short stories that together lead through every Task state of the machines; test_every_fault.py puts faults into each.
 
-A story may be told with faults in it, so it asserts nothing itself: what it ends in is compared with the same story undisturbed.
+A story may be told with faults in it, so it asserts nothing: what it ends in is compared with the same story in calm.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guard_case import RECORDER, RESOURCE, RULE, STATE, GuardCase
+from core_stack import RECORDER, RESOURCE, RULE
+from guard_case import GuardCase
+from shapes import STATE
 
 OTHER = "i-0bb00000000000002"
 NATIVE = "arn:aws:automate:eu-west-1:ec2:recover"
@@ -29,14 +31,29 @@ def in_flight(case: GuardCase) -> None:
 
 def over_budget(case: GuardCase) -> None:
     """No slot is free: what was taken is given back."""
-    case.put({"pk": f"SLOT#{RULE}", "sk": "0", "leaseUntil": int(case.start) + 5000, "leaseOwner": "x", "schema_version": 1, "ttl": int(case.start) + 9000})
+    case.put(
+        {
+            "pk": f"SLOT#{RULE}",
+            "sk": "0",
+            "leaseUntil": int(case.start) + 5000,
+            "leaseOwner": "x",
+            "schema_version": 1,
+            "ttl": int(case.start) + 9000,
+        }
+    )
     case.guard(case.alarm_event("e1"))
 
 
 def over_rate(case: GuardCase) -> None:
     """The hour is spent: what was taken is given back."""
     hour = str(int(case.start) // 3600)
-    item = {"pk": {"S": f"RATE#{RULE}"}, "sk": {"S": hour}, "started": {"SS": ["x"]}, "schema_version": {"N": "1"}, "ttl": {"N": str(int(case.start) + 9000)}}
+    item = {
+        "pk": {"S": f"RATE#{RULE}"},
+        "sk": {"S": hour},
+        "started": {"SS": ["x"]},
+        "schema_version": {"N": "1"},
+        "ttl": {"N": str(int(case.start) + 9000)},
+    }
     case.clients["dynamodb"].put_item(TableName="heal--core--ledger", Item=item)
     case.rule(RULE, budget={"concurrent": 1, "per_hour": 1})
     case.guard(case.alarm_event("e1"))
@@ -45,8 +62,21 @@ def over_rate(case: GuardCase) -> None:
 def decided_before(case: GuardCase) -> None:
     """The ledger knows the event already."""
     event = case.alarm_event("e1")
-    case.put({"pk": f"EVENT#{event['id']}", "sk": "EVENT", "event_id": event["id"], "holder": "another", "status": "completed", "schema_version": 1,
-              "account": case.account, "region": "eu-west-1", "day": "2026-01-01", "at": f"2026-01-01T00:00:00.000Z#{event['id']}", "ttl": int(case.start) + 9000})
+    case.put(
+        {
+            "pk": f"EVENT#{event['id']}",
+            "sk": "EVENT",
+            "event_id": event["id"],
+            "holder": "another",
+            "status": "completed",
+            "schema_version": 1,
+            "account": case.account,
+            "region": "eu-west-1",
+            "day": "2026-01-01",
+            "at": f"2026-01-01T00:00:00.000Z#{event['id']}",
+            "ttl": int(case.start) + 9000,
+        }
+    )
     case.guard(event)
 
 
@@ -57,14 +87,23 @@ def start_fails(case: GuardCase) -> None:
 
 
 def throttled_for_ever(case: GuardCase) -> None:
-    """Systems Manager starts nothing for this account any more. The faults of a story stand beside those of its teller."""
+    """Systems Manager starts nothing any more. The faults of a story stand beside those of its teller."""
     case.fault_too({"machine": "heal--core--guard", "state": "Start", "kind": "throttle", "times": 10_000})
     case.guard(case.alarm_event("e1"))
 
 
 def offered_over_budget(case: GuardCase) -> None:
     """An offer of the sweeper that the budget refuses."""
-    case.put({"pk": f"SLOT#{RULE}", "sk": "0", "leaseUntil": int(case.start) + 5000, "leaseOwner": "x", "schema_version": 1, "ttl": int(case.start) + 9000})
+    case.put(
+        {
+            "pk": f"SLOT#{RULE}",
+            "sk": "0",
+            "leaseUntil": int(case.start) + 5000,
+            "leaseOwner": "x",
+            "schema_version": 1,
+            "ttl": int(case.start) + 9000,
+        }
+    )
     case.fleet_alarm()
     case.sweep()
 
@@ -74,8 +113,18 @@ def escalated(case: GuardCase) -> None:
     case.rule(RULE, escalate_to="second")
     case.rule("shop/second")
     now = int(case.start)
-    case.put({"pk": STATE.split("|")[0], "sk": "STATE", f"att#{RULE}": 3, f"win#{RULE}": now - 60, f"last#{RULE}": now - 60, f"cd#{RULE}": now - 60,
-              "schema_version": 1, "ttl": now + 9000})
+    case.put(
+        {
+            "pk": STATE.split("|")[0],
+            "sk": "STATE",
+            f"att#{RULE}": 3,
+            f"win#{RULE}": now - 60,
+            f"last#{RULE}": now - 60,
+            f"cd#{RULE}": now - 60,
+            "schema_version": 1,
+            "ttl": now + 9000,
+        }
+    )
     case.guard(case.alarm_event("e1"))
     case.settle()
 
@@ -173,21 +222,51 @@ def summarised(case: GuardCase) -> None:
 STORIES: dict[str, Callable[[GuardCase], None]] = {
     story.__name__: story
     for story in (
-        healed, in_flight, over_budget, over_rate, decided_before, throttled_for_ever, offered_over_budget, start_fails, escalated, suppressed, native, by_hand, agent_escalates,
-        agent_is_refused, swept, swept_in_pages, closed, extended, held, lifted, summarised,
+        healed,
+        in_flight,
+        over_budget,
+        over_rate,
+        decided_before,
+        throttled_for_ever,
+        offered_over_budget,
+        start_fails,
+        escalated,
+        suppressed,
+        native,
+        by_hand,
+        agent_escalates,
+        agent_is_refused,
+        swept,
+        swept_in_pages,
+        closed,
+        extended,
+        held,
+        lifted,
+        summarised,
     )
 }
 
 
 def outcome(case: GuardCase) -> dict[str, Any]:
-    """What a story ends in: every item, every automation, every alarm's actions. Ids that chance or a sweep gives are numbered."""
+    """What a story ends in: items, automations, alarms' actions. Ids that chance or a sweep gives are numbered."""
     case.settle()
     names = {event_id: label for event_id, label in case.labels.items()}
     ledger = case.ledger()
-    unknown = sorted({str(item["event_id"]["S"]) for item in case.scan() if "event_id" in item and item["event_id"]["S"] not in names},
-                     key=lambda each: next(str(item["resource_id"]["S"]) for item in case.scan() if item.get("event_id", {}).get("S") == each))
+    unknown = sorted(
+        {
+            str(item["event_id"]["S"])
+            for item in case.scan()
+            if "event_id" in item and item["event_id"]["S"] not in names
+        },
+        key=lambda each: next(
+            str(item["resource_id"]["S"]) for item in case.scan() if item.get("event_id", {}).get("S") == each
+        ),
+    )
     case.labels.update({event_id: f"u{index}" for index, event_id in enumerate(unknown)})
     if unknown:
         ledger = case.ledger()
-    automations = sorted((each["DocumentName"], each["Parameters"]["ResourceId"][0], each["AutomationExecutionStatus"]) for each in case.automations())
+    automations = sorted(
+        (each["DocumentName"], each["Parameters"]["ResourceId"][0], each["AutomationExecutionStatus"])
+        for each in case.automations()
+    )
     return {"ledger": ledger, "automations": automations, "acting": case.acting()}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unittest
 
-from guard_case import RECORDER, RESOURCE, STATE, GuardCase
+from core_stack import RECORDER, RESOURCE
+from guard_case import GuardCase
+from shapes import STATE
 
 OTHER = "i-0bb00000000000002"
 
@@ -12,9 +14,20 @@ OTHER = "i-0bb00000000000002"
 def recorded(label: str, status: str, **more: object) -> dict[str, object]:
     """An agent's event in the ledger."""
     base = {
-        "event_id": label, "stack": "shop", "rule_name": "leak", "layer": "application", "action": "restart", "status": status,
-        "resource_id": "web.service", "resource_key": f"agent:unit/{RESOURCE}/web.service", "source": "agent", "evidence": "91 %",
-        "start_time": 1, "attempt_count": 1, "reason": "", "error_message": "",
+        "event_id": label,
+        "stack": "shop",
+        "rule_name": "leak",
+        "layer": "application",
+        "action": "restart",
+        "status": status,
+        "resource_id": "web.service",
+        "resource_key": f"agent:unit/{RESOURCE}/web.service",
+        "source": "agent",
+        "evidence": "91 %",
+        "start_time": 1,
+        "attempt_count": 1,
+        "reason": "",
+        "error_message": "",
     }
     return {**base, **more}
 
@@ -60,8 +73,15 @@ class Events(GuardCase):
 
     def test_what_is_no_event_fails_and_writes_nothing(self) -> None:
         good = self.agent_event("a1")
-        broken = ({**good, "status": "great"}, {**good, "stack": "../x"}, {**good, "resource_id": ""}, {**good, "instance_id": "*"},
-                  {key: value for key, value in good.items() if key != "event_id"}, [1], {**good, "layer": "infrastructure"})
+        broken = (
+            {**good, "status": "great"},
+            {**good, "stack": "../x"},
+            {**good, "resource_id": ""},
+            {**good, "instance_id": "*"},
+            {key: value for key, value in good.items() if key != "event_id"},
+            [1],
+            {**good, "layer": "infrastructure"},
+        )
         self.publish(*broken, "not json")
         self.assert_ledger({})
         errors = {each["error"] for each in self.executions(RECORDER)}
@@ -90,7 +110,9 @@ class Escalations(GuardCase):
     def test_starts_the_rule_that_the_source_rule_names_on_the_own_instance(self) -> None:
         self.escalate()
         [automation] = self.automations()
-        self.assertEqual(("heal--shop--heal", [RESOURCE]), (automation["DocumentName"], automation["Parameters"]["ResourceId"]))
+        self.assertEqual(
+            ("heal--shop--heal", [RESOURCE]), (automation["DocumentName"], automation["Parameters"]["ResourceId"])
+        )
         self.assertIn("leaseUntil", self.ledger()[STATE])
 
     def test_twice_starts_once(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unittest
 
-from guard_case import (
-    GUARD, RECORDER, RESOURCE, RULE, STATE, GuardCase, ended, event, healing, lease, leased, pending, rested, skipped,
-)
+from core_stack import GUARD, RECORDER, RESOURCE, RULE, lease
+from guard_case import GuardCase
+from shapes import STATE, ended, event, healing, leased, pending, rested, skipped
 
 OTHER = "i-0bb00000000000002"
 DAY = 86_400
@@ -39,16 +39,22 @@ class Starts(GuardCase):
 
     def test_resource_from_the_dimensions_of_metric_math(self) -> None:
         dimensions = {"metricStat": {"metric": {"dimensions": {"InstanceId": RESOURCE}}}}
-        event = self.alarm_event("e1", detail={"alarmContributor": None, "configuration": {"metrics": [{"expression": "a-b"}, dimensions]}})
+        event = self.alarm_event(
+            "e1", detail={"alarmContributor": None, "configuration": {"metrics": [{"expression": "a-b"}, dimensions]}}
+        )
         del event["detail"]["alarmContributor"]
         self.assertEqual("STARTED", self.decision(event))
         self.assert_ledger(healing("e1"))
 
     def test_rule_and_resource_that_the_rules_own_event_rule_injects(self) -> None:
         for label, resource in (("e1", f"arn:aws:ec2:eu-west-1:{self.account}:instance/{RESOURCE}"), ("e2", RESOURCE)):
-            event = self.alarm_event(label, heal={"stack": "shop", "rule": "heal", "signal": "unrecovered", "resource": resource})
+            event = self.alarm_event(
+                label, heal={"stack": "shop", "rule": "heal", "signal": "unrecovered", "resource": resource}
+            )
             event["detail"] = {"eventName": "SOMETHING"}
-            self.assertEqual("STARTED" if label == "e1" else "IN_FLIGHT", self.decision(event), "both names are one resource")
+            self.assertEqual(
+                "STARTED" if label == "e1" else "IN_FLIGHT", self.decision(event), "both names are one resource"
+            )
         self.assertEqual(1, len(self.automations()))
 
     def test_a_healing_that_touches_two_resources_leases_both(self) -> None:
@@ -61,7 +67,15 @@ class Starts(GuardCase):
         self.assertEqual("e1", self.ledger()[f"RES#ec2:instance/{OTHER}|STATE"]["leaseOwner"])
         self.finish()
         self.assertEqual("STARTED", self.decision(self.alarm_event("e3", resource=OTHER)))
-        taken = self.decision(self.alarm_event("e4", identity="shop/volume", detail={"alarmContributor": {"id": "c", "attributes": {"VolumeId": "i-0dd0000000", "InstanceId": OTHER}}}))
+        taken = self.decision(
+            self.alarm_event(
+                "e4",
+                identity="shop/volume",
+                detail={
+                    "alarmContributor": {"id": "c", "attributes": {"VolumeId": "i-0dd0000000", "InstanceId": OTHER}}
+                },
+            )
+        )
         self.assertEqual("IN_FLIGHT", taken, "the second lease is taken, so the first is given back")
         self.assertNotIn("leaseUntil", self.ledger()["RES#ec2:volume/i-0dd0000000|STATE"])
 
@@ -75,11 +89,15 @@ class Refusals(GuardCase):
         self.assertEqual("DUPLICATE", self.decision(event))
         self.assert_ledger(healing("e1"))
         self.finish()
-        self.assertEqual("DUPLICATE", self.decision(event), "refused for the cooldown, and the ledger has decided it already")
+        self.assertEqual(
+            "DUPLICATE", self.decision(event), "refused for the cooldown, and the ledger has decided it already"
+        )
         self.assert_ledger({STATE: rested(), "RATE#shop/heal": {"started": 1}, "EVENT#e1": ended("e1")})
         self.age(700)
         self.assertEqual("DUPLICATE", self.decision(event), "the ledger has decided it")
-        self.assert_ledger({STATE: rested(end=-699, begin=-699), "RATE#shop/heal": {"started": 1}, "EVENT#e1": ended("e1")})
+        self.assert_ledger(
+            {STATE: rested(end=-699, begin=-699), "RATE#shop/heal": {"started": 1}, "EVENT#e1": ended("e1")}
+        )
 
     def test_second_event_in_flight(self) -> None:
         self.guard(self.alarm_event("e1"))
@@ -153,7 +171,13 @@ class Refusals(GuardCase):
         self.guard(self.alarm_event("e1"))
         self.assertEqual("IN_FLIGHT", self.decision(self.alarm_event("e2", identity="shop/other")))
         seen = {"last#shop/other": 1}
-        self.assert_ledger({**healing("e1"), STATE: {**leased("e1"), **seen}, "EVENT#e2": skipped("e2", "IN_FLIGHT", identity="shop/other")})
+        self.assert_ledger(
+            {
+                **healing("e1"),
+                STATE: {**leased("e1"), **seen},
+                "EVENT#e2": skipped("e2", "IN_FLIGHT", identity="shop/other"),
+            }
+        )
 
     def test_the_same_rule_name_in_two_stacks_shares_nothing_but_the_resource(self) -> None:
         self.rule("depot/heal")
@@ -181,7 +205,10 @@ class Budgets(GuardCase):
         self.guard(self.alarm_event("e1"))
         self.assertEqual("BUDGET_RULE", self.decision(self.alarm_event("e2", resource=OTHER)))
         untouched = rested(end=-600, attempts=0, begin=0, **{"cd#shop/heal": 0, "last#shop/heal": 1})
-        refused = {f"RES#ec2:instance/{OTHER}|STATE": untouched, "EVENT#e2": skipped("e2", "BUDGET_RULE", resource=OTHER)}
+        refused = {
+            f"RES#ec2:instance/{OTHER}|STATE": untouched,
+            "EVENT#e2": skipped("e2", "BUDGET_RULE", resource=OTHER),
+        }
         self.assert_ledger({**healing("e1"), **refused})
 
     def test_two_slots_take_two(self) -> None:
@@ -192,7 +219,16 @@ class Budgets(GuardCase):
 
     def test_slot_over_all_rules(self) -> None:
         for index in range(10):
-            self.put({"pk": "SLOT#ALL", "sk": str(index), "leaseUntil": int(self.start) + 5000, "leaseOwner": "x", "schema_version": 1, "ttl": int(self.start) + 9000})
+            self.put(
+                {
+                    "pk": "SLOT#ALL",
+                    "sk": str(index),
+                    "leaseUntil": int(self.start) + 5000,
+                    "leaseOwner": "x",
+                    "schema_version": 1,
+                    "ttl": int(self.start) + 9000,
+                }
+            )
         self.assertEqual("BUDGET_ALL", self.decision(self.alarm_event("e1")))
         untouched = rested(end=-600, attempts=0, begin=0, **{"cd#shop/heal": 0, "last#shop/heal": 1})
         self.assert_ledger({STATE: untouched, "EVENT#e1": skipped("e1", "BUDGET_ALL")}, "SLOT#ALL")
@@ -217,95 +253,12 @@ class Budgets(GuardCase):
             with self.subTest(notify):
                 self.rule(RULE, notify=notify)
                 before = self.notices()
-                self.assertEqual("STARTED", self.decision(self.alarm_event(f"{notify}1", resource=f"i-0aa0000{told}{len(notify)}")))
+                self.assertEqual(
+                    "STARTED", self.decision(self.alarm_event(f"{notify}1", resource=f"i-0aa0000{told}{len(notify)}"))
+                )
                 self.assertEqual("BUDGET_RULE", self.decision(self.alarm_event(f"{notify}2", resource=OTHER)))
                 self.assertEqual(before + told, self.notices())
                 self.finish()
-
-
-class Switches(GuardCase):
-    """Mode, pause, mute, suppression, age."""
-
-    def refused(self, reason: str, **seen: int) -> None:
-        """The ledger holds the refusal and, where it counts as a sign, that the failure was seen."""
-        expected = {"EVENT#e1": skipped("e1", reason)}
-        if seen:
-            expected[STATE] = {"last#shop/heal": 1}
-        self.assert_ledger(expected, "CONTROL")
-        self.assertEqual([], self.automations())
-
-    def test_stale_event(self) -> None:
-        self.assertEqual("STALE", self.decision(self.alarm_event("e1", age=601)))
-        self.refused("STALE")
-
-    def test_age_limit_is_900_seconds_for_longer_cooldowns(self) -> None:
-        self.rule(RULE, cooldown_seconds=7200)
-        self.assertEqual("STALE", self.decision(self.alarm_event("e1", age=901)))
-        self.assertEqual("STARTED", self.decision(self.alarm_event("e2", age=890)))
-
-    def test_muted_event(self) -> None:
-        self.assertEqual("MUTED", self.decision(self.alarm_event("e1", detail={"muteDetail": {"mutedByArn": "arn"}})))
-        self.refused("MUTED", seen=1)
-
-    def test_suppressed(self) -> None:
-        self.rule(RULE, suppress_while="database-down")
-        alarm = {"AlarmName": "database-down", "MetricName": "M", "Namespace": "N", "Period": 60, "EvaluationPeriods": 1, "Threshold": 0,
-                 "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
-        self.clients["cloudwatch"].put_metric_alarm(**alarm)
-        self.clients["cloudwatch"].set_alarm_state(AlarmName="database-down", StateValue="ALARM", StateReason="down")
-        self.assertEqual("SUPPRESSED", self.decision(self.alarm_event("e1")))
-        self.refused("SUPPRESSED", seen=1)
-        self.clients["cloudwatch"].set_alarm_state(AlarmName="database-down", StateValue="OK", StateReason="up")
-        self.assertEqual("STARTED", self.decision(self.alarm_event("e2")))
-
-    def test_suppressor_that_does_not_exist_suppresses_and_is_told(self) -> None:
-        self.rule(RULE, suppress_while="databse-down")
-        self.assertEqual("SUPPRESSOR_MISSING", self.decision(self.alarm_event("e1")))
-        self.refused("SUPPRESSOR_MISSING", seen=1)
-        self.assertEqual(1, self.notices())
-
-    def test_paused_by_each_scope(self) -> None:
-        for index, scope in enumerate(("ALL", "shop", "shop/heal")):
-            with self.subTest(scope):
-                self.put({"pk": "CONTROL", "sk": scope, "mode": "pause", "schema_version": 1})
-                self.assertEqual("PAUSED", self.decision(self.alarm_event(f"p{index}")))
-                self.clients["dynamodb"].delete_item(TableName="heal--core--ledger", Key={"pk": {"S": "CONTROL"}, "sk": {"S": scope}})
-        self.put({"pk": "CONTROL", "sk": "depot", "mode": "pause", "schema_version": 1})
-        self.put({"pk": "CONTROL", "sk": "ALL", "mode": "pause", "until": int(self.start) - 1, "schema_version": 1})
-        self.assertEqual("STARTED", self.decision(self.alarm_event("e9")), "another stack's pause, and one whose time is over")
-
-    def test_paused(self) -> None:
-        self.put({"pk": "CONTROL", "sk": "ALL", "mode": "pause", "until": int(self.start) + 600, "schema_version": 1})
-        self.assertEqual("PAUSED", self.decision(self.alarm_event("e1")))
-        self.refused("PAUSED", seen=1)
-
-    def test_observed_by_the_rule_file_consumes_nothing(self) -> None:
-        self.rule(RULE, mode="observe")
-        self.assertEqual("OBSERVED", self.decision(self.alarm_event("e1")))
-        self.refused("OBSERVED")
-
-    def test_observed_by_a_switch_consumes_nothing(self) -> None:
-        self.put({"pk": "CONTROL", "sk": "shop", "mode": "observe", "schema_version": 1})
-        self.assertEqual("OBSERVED", self.decision(self.alarm_event("e1")))
-        self.refused("OBSERVED")
-
-    def test_rule_that_is_off(self) -> None:
-        for index, figures in enumerate(({"enabled": False}, {"mode": "off"})):
-            self.rule(RULE, **figures)
-            self.assertEqual("RULE_OFF", self.decision(self.alarm_event(f"e{index}")))
-
-    def test_signal_of_the_agent_is_the_agents(self) -> None:
-        self.rule(RULE, signals={"usage": "agent"})
-        self.assertEqual("AGENT_FIRST", self.decision(self.alarm_event("e1", signal="usage")))
-        self.refused("AGENT_FIRST")
-
-    def test_copy_of_the_configuration_is_used_for_a_minute(self) -> None:
-        self.guard(self.alarm_event("e1"))
-        parameter = self.clients["ssm"].get_parameter(Name="/heal/dev/shop/heal")["Parameter"]["Value"]
-        self.clients["ssm"].put_parameter(Name="/heal/dev/shop/heal", Value=parameter.replace('"enforce"', '"off"'), Overwrite=True)
-        self.assertEqual("BUDGET_RULE", self.decision(self.alarm_event("e2", resource=OTHER)))
-        self.age(61)
-        self.assertEqual("RULE_OFF", self.decision(self.alarm_event("e3", resource=OTHER)))
 
 
 class Failures(GuardCase):
@@ -317,7 +270,9 @@ class Failures(GuardCase):
 
     def test_events_that_name_no_rule_signal_or_resource(self) -> None:
         nameless = self.alarm_event("e1", detail={"alarmName": "heal--shop"})
-        other_dimension = self.alarm_event("e2", detail={"alarmContributor": {"id": "c", "attributes": {"VolumeId": "vol-1"}}})
+        other_dimension = self.alarm_event(
+            "e2", detail={"alarmContributor": {"id": "c", "attributes": {"VolumeId": "vol-1"}}}
+        )
         for broken in (nameless, other_dimension, self.alarm_event("e3", signal="unknown")):
             self.assertEqual("Heal.Unroutable", self.decision(broken))
         self.assert_ledger({})

@@ -1,7 +1,7 @@
 """A fault in every Task state of every machine, enumerated from the definitions: a new state is covered by existing.
 
-Three faults that pass (a throttle, a time-out before the effect, a time-out after it) must leave no trace. The same faults for ever must
-leave no lease, no slot and no second healing behind, once leases have ended and a sweep has run undisturbed.
+Three faults that pass (a throttle, a time-out before the effect, a time-out after it) must leave no trace. The same
+faults for ever must leave no lease, no slot and no second healing behind, once leases have ended and a sweep has run.
 """
 
 from __future__ import annotations
@@ -12,16 +12,40 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-from guard_case import GUARD, RECORDER, STATE, SWEEPER, TIMES, GuardCase, lease, machine
+from core_stack import GUARD, RECORDER, SWEEPER, lease, machine
+from guard_case import TIMES, GuardCase
 from scenarios import STORIES, outcome
+from shapes import STATE
 
 KINDS = ("throttle", "timeout_before", "timeout_after")
 
 # Which story leads through which states. A state that is in none fails test_every_task_state_is_in_a_story.
 LEADS: dict[str, dict[str, tuple[str, ...]]] = {
     "healed": {
-        GUARD: ("ReadSwitches", "ReadRule", "KeepRule", "ReadResource", "Claim", "TakeLease", "TakePlace", "TakeHour", "Confirm", "Note", "Start", "RecordStart"),
-        RECORDER: ("AskAutomation", "ReadEvent", "Finish", "ReleaseLease", "ReleasePlace", "Metric", "CountNotice", "Publish"),
+        GUARD: (
+            "ReadSwitches",
+            "ReadRule",
+            "KeepRule",
+            "ReadResource",
+            "Claim",
+            "TakeLease",
+            "TakePlace",
+            "TakeHour",
+            "Confirm",
+            "Note",
+            "Start",
+            "RecordStart",
+        ),
+        RECORDER: (
+            "AskAutomation",
+            "ReadEvent",
+            "Finish",
+            "ReleaseLease",
+            "ReleasePlace",
+            "Metric",
+            "CountNotice",
+            "Publish",
+        ),
     },
     "in_flight": {GUARD: ("Seen", "Record", "Metric")},
     "over_budget": {GUARD: ("ReadPlaces", "UndoLease", "CountNotice", "Publish")},
@@ -35,7 +59,18 @@ LEADS: dict[str, dict[str, tuple[str, ...]]] = {
     "by_hand": {RECORDER: ("ReadRule",)},
     "agent_escalates": {RECORDER: ("RecordAgent", "ReadSource", "ReadTarget", "ReadProof", "StartGuard")},
     "agent_is_refused": {RECORDER: ("RefuseEscalation",)},
-    "swept": {GUARD: ("ReadMutes",), SWEEPER: ("ListNative", "ListAlarms", "Contributors", "OfferContributor", "OfferAlarm", "ListUnfinished", "ListNotices")},
+    "swept": {
+        GUARD: ("ReadMutes",),
+        SWEEPER: (
+            "ListNative",
+            "ListAlarms",
+            "Contributors",
+            "OfferContributor",
+            "OfferAlarm",
+            "ListUnfinished",
+            "ListNotices",
+        ),
+    },
     "swept_in_pages": {SWEEPER: ("NextPage",)},
     "closed": {SWEEPER: ("CloseOne",), RECORDER: ("AskStatus",)},
     "extended": {RECORDER: ("ExtendLease", "ExtendPlace", "ExtendEvent")},
@@ -43,7 +78,9 @@ LEADS: dict[str, dict[str, tuple[str, ...]]] = {
     "lifted": {SWEEPER: ("EnableActions", "ForgetDisabled")},
     "summarised": {SWEEPER: ("PublishSummary", "RememberSummary")},
 }
-PLACES = [(story, name, state) for story, machines in LEADS.items() for name, states in machines.items() for state in states]
+PLACES = [
+    (story, name, state) for story, machines in LEADS.items() for name, states in machines.items() for state in states
+]
 
 _CALM: dict[str, dict[str, Any]] = {}
 
@@ -101,7 +138,11 @@ class Faults(GuardCase):
         for key in wanted["ledger"].keys() & found["ledger"].keys():
             for name, value in found["ledger"][key].items():
                 other = wanted["ledger"][key].get(name)
-                if isinstance(other, int) and (TIMES.match(name) or name.endswith("_time")) and abs(value - other) <= 40:
+                if (
+                    isinstance(other, int)
+                    and (TIMES.match(name) or name.endswith("_time"))
+                    and abs(value - other) <= 40
+                ):
                     found["ledger"][key][name] = other
         self.assertEqual(wanted, found)
 
@@ -134,7 +175,9 @@ class Faults(GuardCase):
         self.sweep()
         found = self.ledger("CONTROL", "AGENT#")
         self.assertEqual([], [key for key, item in found.items() if item.get("leaseUntil", 0) > 0], "a lease is left")
-        self.assertEqual([], [key for key, item in found.items() if "open" in item or key.startswith("NATIVE#")], "an event is open")
+        self.assertEqual(
+            [], [key for key, item in found.items() if "open" in item or key.startswith("NATIVE#")], "an event is open"
+        )
         for key, item in found.items():
             if key.startswith("EVENT#"):
                 self.assertIn(item["status"], ("completed", "failed", "skipped"), key)
@@ -143,12 +186,18 @@ class Faults(GuardCase):
             self.rule("shop/heal")
             for item in self.scan():
                 if item["pk"]["S"].startswith("SLOT#") and item.get("leaseOwner", {}).get("S") == "x":
-                    self.clients["dynamodb"].delete_item(TableName="heal--core--ledger", Key={"pk": item["pk"], "sk": item["sk"]})
+                    self.clients["dynamodb"].delete_item(
+                        TableName="heal--core--ledger", Key={"pk": item["pk"], "sk": item["sk"]}
+                    )
             self.assertEqual("STARTED", self.decision(self.alarm_event("after")), "the resource can be healed again")
 
     def once_each(self) -> None:
         """No resource has two automations at once."""
-        running = [each["Parameters"]["ResourceId"][0] for each in self.automations() if each["AutomationExecutionStatus"] == "InProgress"]
+        running = [
+            each["Parameters"]["ResourceId"][0]
+            for each in self.automations()
+            if each["AutomationExecutionStatus"] == "InProgress"
+        ]
         self.assertEqual(sorted(set(running)), sorted(running))
 
 

@@ -1,10 +1,12 @@
-"""Sequences in which a guard could be wrong: faults that follow each other, executions that die, people who act meanwhile."""
+"""Sequences in which a guard could be wrong: faults in a row, executions that die, people who act meanwhile."""
 
 from __future__ import annotations
 
 import unittest
 
-from guard_case import GUARD, RECORDER, RESOURCE, RULE, STATE, TABLE, GuardCase, event, lease, native_event, rested
+from core_stack import GUARD, RECORDER, RESOURCE, RULE, TABLE, lease
+from guard_case import GuardCase
+from shapes import STATE, event, native_event, rested
 
 OTHER = "i-0bb00000000000002"
 
@@ -68,8 +70,12 @@ class Starts(GuardCase):
                 else:
                     item = {"pk": {"S": f"EVENT#{case.event_id('e1')}"}, "sk": {"S": "EVENT"}}
                     case.clients["dynamodb"].update_item(
-                        TableName=TABLE, Key=item, UpdateExpression="SET #s = :f", ExpressionAttributeNames={"#s": "status"},
-                        ExpressionAttributeValues={":f": {"S": "failed"}})
+                        TableName=TABLE,
+                        Key=item,
+                        UpdateExpression="SET #s = :f",
+                        ExpressionAttributeNames={"#s": "status"},
+                        ExpressionAttributeValues={":f": {"S": "failed"}},
+                    )
                 case.post("faults/release")
                 self.assertIn(case.ended(arn)["output"]["decision"], ("RACE_LOST", "DUPLICATE"))
                 self.assertEqual([], case.automations())
@@ -77,7 +83,7 @@ class Starts(GuardCase):
 
 
 class Deaths(GuardCase):
-    """Executions that end between two states: stopped by a person, by a time limit, by an error that nothing catches."""
+    """Executions that end between two states: stopped by a person, or by a time limit."""
 
     STATES = ("TakeLease", "TakePlace", "TakeHour", "Confirm", "Note", "Start", "RecordStart")
 
@@ -101,7 +107,9 @@ class Deaths(GuardCase):
                 found = case.ledger()
                 # Stopping an execution does not stop the call that it is in.
                 self.assertEqual("completed" if state == "RecordStart" else "failed", found["EVENT#e1"]["status"])
-                self.assertEqual([], [key for key, item in found.items() if item.get("leaseUntil", 0) > 0 or "open" in item])
+                self.assertEqual(
+                    [], [key for key, item in found.items() if item.get("leaseUntil", 0) > 0 or "open" in item]
+                )
                 case.age(700)
                 self.assertEqual("STARTED", case.decision(case.alarm_event("e2")))
                 self.assertEqual(started + 1, len(case.automations()))
@@ -130,7 +138,11 @@ class Reruns(GuardCase):
     def rerun(self) -> str:
         """Another automation of the same healing."""
         parameters = {"ResourceId": [RESOURCE], "HealEventId": [self.event_id("e1")]}
-        return str(self.clients["ssm"].start_automation_execution(DocumentName="heal--shop--heal", Parameters=parameters)["AutomationExecutionId"])
+        return str(
+            self.clients["ssm"].start_automation_execution(DocumentName="heal--shop--heal", Parameters=parameters)[
+                "AutomationExecutionId"
+            ]
+        )
 
     def test_while_the_first_runs(self) -> None:
         self.guard(self.alarm_event("e1"))
@@ -149,7 +161,9 @@ class Reruns(GuardCase):
         self.finish("Failed")
         self.labels[self.rerun()] = "copy"
         self.finish()
-        self.assertEqual(("failed", "completed"), (self.ledger()["EVENT#e1"]["status"], self.ledger()["EVENT#copy"]["status"]))
+        self.assertEqual(
+            ("failed", "completed"), (self.ledger()["EVENT#e1"]["status"], self.ledger()["EVENT#copy"]["status"])
+        )
 
 
 class Escalations(GuardCase):
@@ -194,7 +208,11 @@ class Signals(GuardCase):
         for label, state in (("e1", "ALARM"), ("e2", "OK")):
             summary = self.alarm_event(label, state=state)
             del summary["detail"]["alarmContributor"]
-            summary["detail"]["configuration"] = {"metrics": [{"id": "fleet", "expression": "SELECT MAX(X) FROM Y GROUP BY InstanceId", "returnData": True}]}
+            summary["detail"]["configuration"] = {
+                "metrics": [
+                    {"id": "fleet", "expression": "SELECT MAX(X) FROM Y GROUP BY InstanceId", "returnData": True}
+                ]
+            }
             self.assertEqual("IGNORED", self.decision(summary))
         self.assert_ledger({})
 
@@ -203,17 +221,23 @@ class Signals(GuardCase):
         self.assertEqual("PAUSED", self.decision(self.alarm_event("e1", signal="system")))
         self.assertEqual("RECORDED", self.decision(self.alarm_event("ok", signal="system", state="OK")))
         self.settle()
-        self.assertEqual(["skipped"], [item["status"] for key, item in self.ledger().items() if key.startswith("EVENT#")])
+        self.assertEqual(
+            ["skipped"], [item["status"] for key, item in self.ledger().items() if key.startswith("EVENT#")]
+        )
 
     def test_native_healing_ends_while_its_alarm_is_muted(self) -> None:
         self.send(self.alarm_event("e1", signal="system"))
         self.send(self.alarm_event("ok", signal="system", state="OK", detail={"muteDetail": {"mutedByArn": "arn"}}))
-        self.assert_ledger({"EVENT#e1": native_event("e1", "completed", end_time=1, reason="", error_message="", execution_id=False)})
+        self.assert_ledger(
+            {"EVENT#e1": native_event("e1", "completed", end_time=1, reason="", error_message="", execution_id=False)}
+        )
 
     def test_further_resource_that_the_event_does_not_name(self) -> None:
         also = {"also": [{"service": "ec2", "type": "instance", "dimension": "InstanceId"}]}
         self.rule("shop/volume", resource={"service": "ec2", "type": "volume", "dimensions": ["VolumeId"], **also})
-        injected = self.alarm_event("e1", heal={"stack": "shop", "rule": "volume", "signal": "unrecovered", "resource": "vol-1"})
+        injected = self.alarm_event(
+            "e1", heal={"stack": "shop", "rule": "volume", "signal": "unrecovered", "resource": "vol-1"}
+        )
         injected["detail"] = {}
         self.assertEqual("Heal.Unroutable", self.decision(injected))
         self.assert_ledger({})

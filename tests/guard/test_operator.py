@@ -14,7 +14,9 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from guard_case import REGION, RESOURCE, ROOT, RULE, STATE, GuardCase
+from core_stack import RESOURCE, ROOT, RULE
+from guard_case import REGION, GuardCase
+from shapes import STATE
 
 BINARY = os.environ.get("HEALSTACK", str(ROOT / "target" / "debug" / "healstack"))
 OTHER = "i-0bb00000000000002"
@@ -37,12 +39,19 @@ class Operator(GuardCase):
 
     def environment(self) -> dict[str, str]:
         """Credentials of this test's account, and nothing of the user's."""
-        keys = {"AWS_ENDPOINT_URL": self.launcher.endpoint, "AWS_ACCESS_KEY_ID": self.account, "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+        keys = {
+            "AWS_ENDPOINT_URL": self.launcher.endpoint,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
         return {"PATH": os.environ["PATH"], "HOME": self.folder.name, **keys}
 
     def run_command(self, *arguments: str, code: int = 0) -> str:
         """Runs a command to its end and returns what it printed."""
-        done = subprocess.run(self.command(*arguments), env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            self.command(*arguments), env=self.environment(), capture_output=True, text=True, timeout=60, check=False
+        )
         self.assertEqual(code, done.returncode, done.stdout + done.stderr)
         return done.stdout
 
@@ -62,7 +71,11 @@ class Operator(GuardCase):
                 self.run_command("resume", *scope)
                 self.assertTrue(self.acting()[alarm])
         self.assertEqual("STARTED", self.decision(self.alarm_event("e1")))
-        told = [(each["action"], each.get("reason")) for each in self.events("--limit", "50") if each["source"] == "operator"]
+        told = [
+            (each["action"], each.get("reason"))
+            for each in self.events("--limit", "50")
+            if each["source"] == "operator"
+        ]
         self.assertEqual(3, told.count(("pause", "test")))
         self.assertEqual(6, len(told))
 
@@ -87,8 +100,17 @@ class Operator(GuardCase):
         self.guard(self.alarm_event("e2", resource=OTHER))
         self.guard(self.alarm_event("e3", resource=RESOURCE))
         [failed] = self.events("--status", "failed")
-        wanted = {"stack": "shop", "rule_name": "heal", "layer": "infrastructure", "action": "replace", "resource_id": RESOURCE,
-                  "status": "failed", "attempt_count": 1, "error_message": "step stop: denied", "source": "runbook"}
+        wanted = {
+            "stack": "shop",
+            "rule_name": "heal",
+            "layer": "infrastructure",
+            "action": "replace",
+            "resource_id": RESOURCE,
+            "status": "failed",
+            "attempt_count": 1,
+            "error_message": "step stop: denied",
+            "source": "runbook",
+        }
         self.assertEqual(wanted, {key: failed[key] for key in wanted})
         self.assertEqual(["in_progress"], [each["status"] for each in self.events("--resource", OTHER)])
         self.assertEqual(3, len(self.events("--rule", "heal")))
@@ -97,7 +119,9 @@ class Operator(GuardCase):
 
     def test_follow_prints_each_change_as_it_comes(self) -> None:
         self.guard(self.alarm_event("e1"))
-        with subprocess.Popen(self.command("events", "--follow"), env=self.environment(), stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            self.command("events", "--follow"), env=self.environment(), stdout=subprocess.PIPE, text=True
+        ) as process:
             assert process.stdout is not None
             self.assertEqual("in_progress", json.loads(process.stdout.readline())["status"])
             self.finish()
@@ -111,7 +135,13 @@ class Operator(GuardCase):
         self.guard(self.alarm_event("e2", resource=OTHER))
         self.guard(self.alarm_event("e3", resource=OTHER))
         stats = json.loads(self.run_command("stats"))
-        wanted = {"total_healing_events": 2, "successful_healing_events": 1, "failed_healing_events": 0, "success_rate": 100.0, "active_healing_events": 1}
+        wanted = {
+            "total_healing_events": 2,
+            "successful_healing_events": 1,
+            "failed_healing_events": 0,
+            "success_rate": 100.0,
+            "active_healing_events": 1,
+        }
         self.assertEqual(wanted, {key: stats[key] for key in wanted})
         self.assertEqual(2, stats["layer_statistics"]["infrastructure"]["total"])
 
@@ -125,7 +155,9 @@ class Operator(GuardCase):
         self.age(601)
         self.assertEqual("STARTED", self.decision(self.alarm_event("e3")))
         self.finish(index=0)
-        self.assertEqual("e3", self.ledger()[STATE]["leaseOwner"], "the end of the unlocked run gives nothing of the next one back")
+        self.assertEqual(
+            "e3", self.ledger()[STATE]["leaseOwner"], "the end of the unlocked run gives nothing of the next one back"
+        )
         self.assertEqual("UNLOCKED", self.ledger()["EVENT#e1"]["reason"])
 
     def test_unlock_while_the_guard_decides(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import unittest
 
-from guard_case import RECORDER, RESOURCE, RULE, SHIPPED, STATE, GuardCase, ended, event, healing, lease, native_event, rested
+from core_stack import RECORDER, RESOURCE, RULE, SHIPPED, lease
+from guard_case import GuardCase
+from shapes import STATE, ended, event, healing, native_event, rested
 
 KEY = f"ec2:instance/{RESOURCE}"
 NATIVE = f"NATIVE#{RULE}#{KEY}|system"
@@ -97,7 +99,16 @@ class ByHand(GuardCase):
         parameters = {"ResourceId": [RESOURCE], "HealEventId": ["91981ed1-f03c-576e-afa8-5cf6344d99ed"]}
         self.clients["ssm"].start_automation_execution(DocumentName="heal--shop--heal", Parameters=parameters)
         self.finish()
-        expected = event("hand", "completed", evidence="started by hand", end_time=1, attempt_count=1, reason="", error_message="", execution_id=True)
+        expected = event(
+            "hand",
+            "completed",
+            evidence="started by hand",
+            end_time=1,
+            attempt_count=1,
+            reason="",
+            error_message="",
+            execution_id=True,
+        )
         self.assert_ledger({"EVENT#hand": expected})
 
     def test_automation_of_somebody_else_is_left_alone(self) -> None:
@@ -107,9 +118,14 @@ class ByHand(GuardCase):
 
     def foreign(self) -> str:
         """An automation without a healing's parameters."""
-        content = {"schemaVersion": "0.3", "mainSteps": [{"name": "a", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}]}
+        content = {
+            "schemaVersion": "0.3",
+            "mainSteps": [{"name": "a", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}],
+        }
         properties = {"Name": "heal--backup", "DocumentType": "Automation", "Content": content}
-        self.create_stack("other", json.dumps({"Resources": {"D": {"Type": "AWS::SSM::Document", "Properties": properties}}}))
+        self.create_stack(
+            "other", json.dumps({"Resources": {"D": {"Type": "AWS::SSM::Document", "Properties": properties}}})
+        )
         started = self.clients["ssm"].start_automation_execution(DocumentName="heal--backup")["AutomationExecutionId"]
         self.post("automations/finish", execution_id=started, status="Success", emit=False)
         return str(started)
@@ -159,17 +175,37 @@ class ServiceEvents(GuardCase):
     """What services say of their own healing."""
 
     CASES = (
-        ("aws.autoscaling", "EC2 Instance Terminate Successful", {"Cause": "taken out of service in response to an ELB system health check failure"}, "in_progress"),
+        (
+            "aws.autoscaling",
+            "EC2 Instance Terminate Successful",
+            {"Cause": "taken out of service in response to an ELB system health check failure"},
+            "in_progress",
+        ),
         ("aws.autoscaling", "EC2 Instance Terminate Successful", {"Cause": "a user request"}, None),
         ("aws.autoscaling", "EC2 Instance Launch Successful", {"StatusCode": "InProgress"}, None),
         ("aws.autoscaling", "EC2 Instance Launch Unsuccessful", {"StatusMessage": "no capacity"}, "failed"),
-        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back to x"}, "in_progress"),
-        ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "in progress"}, None),
+        (
+            "aws.ecs",
+            "ECS Deployment State Change",
+            {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back to x"},
+            "in_progress",
+        ),
+        (
+            "aws.ecs",
+            "ECS Deployment State Change",
+            {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "in progress"},
+            None,
+        ),
         ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_COMPLETED"}, None),
         ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_FAILED"}, "failed"),
         ("aws.ecs", "ECS Service Action", {"eventName": "SERVICE_TASK_START_IMPAIRED"}, "failed"),
         ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0013"}, "in_progress"),
-        ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0049", "Message": "failover completed"}, "completed"),
+        (
+            "aws.rds",
+            "RDS DB Instance Event",
+            {"EventID": "RDS-EVENT-0049", "Message": "failover completed"},
+            "completed",
+        ),
         ("aws.rds", "RDS DB Cluster Event", {"EventID": "RDS-EVENT-0069"}, "failed"),
         ("aws.arc-zonal-shift", "Autoshift In Progress", {"metadata": {"awayFrom": "use1-az2"}}, "in_progress"),
         ("aws.arc-zonal-shift", "Autoshift Completed", {}, "completed"),
@@ -185,8 +221,14 @@ class ServiceEvents(GuardCase):
         """The event as a rule's own event rule hands it to the recorder."""
         event_id = f"00000000-0000-4000-8000-{len(self.labels):012}"
         self.labels[event_id] = label
-        heal = {"stack": "shop", "rule": "web", "layer": "platform", "action": "restart", "notify": "all",
-                "resource": f"arn:aws:ecs:eu-west-1:{self.account}:service/prod/web"}
+        heal = {
+            "stack": "shop",
+            "rule": "web",
+            "layer": "platform",
+            "action": "restart",
+            "notify": "all",
+            "resource": f"arn:aws:ecs:eu-west-1:{self.account}:service/prod/web",
+        }
         self.begin(RECORDER, {"id": event_id, "source": source, "detail-type": kind, "heal": heal, "detail": detail})
         self.settle()
 
@@ -199,18 +241,28 @@ class ServiceEvents(GuardCase):
                 self.assertEqual([status] if status else [], events)
                 self.assertEqual(status == "in_progress", any(key.startswith("NATIVE#") for key in found))
                 for item in self.scan():
-                    self.clients["dynamodb"].delete_item(TableName="heal--core--ledger", Key={"pk": item["pk"], "sk": item["sk"]})
+                    self.clients["dynamodb"].delete_item(
+                        TableName="heal--core--ledger", Key={"pk": item["pk"], "sk": item["sk"]}
+                    )
 
     def test_beginning_and_end_are_one_event(self) -> None:
         self.send("begin", "aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0013"})
         self.send("end", "aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0049"})
         self.assertEqual({"EVENT#begin"}, set(self.ledger()))
         found = self.ledger()["EVENT#begin"]
-        self.assertEqual(("completed", "ecs:service/prod/web", "prod/web"), (found["status"], found["resource_key"], found["resource_id"]))
+        self.assertEqual(
+            ("completed", "ecs:service/prod/web", "prod/web"),
+            (found["status"], found["resource_key"], found["resource_id"]),
+        )
 
     def test_a_rollback_that_ends_well(self) -> None:
         kind = "ECS Deployment State Change"
-        self.send("begin", "aws.ecs", kind, {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back to deployment 1"})
+        self.send(
+            "begin",
+            "aws.ecs",
+            kind,
+            {"eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "reason": "rolling back to deployment 1"},
+        )
         self.send("end", "aws.ecs", kind, {"eventName": "SERVICE_DEPLOYMENT_COMPLETED"})
         self.assertEqual(["completed"], [item["status"] for item in self.ledger().values()])
 
@@ -218,13 +270,19 @@ class ServiceEvents(GuardCase):
         shipped = dict(SHIPPED["EcsServiceHealingDeployment"])
         self.create_stack("ecs", json.dumps({"Resources": {"Deployment": shipped}}))
         resource = f"arn:aws:ecs:eu-west-1:{self.account}:service/checkout/web"
-        event = {"source": "aws.ecs", "detail-type": "ECS Deployment State Change", "resources": [resource],
-                 "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED", "reason": "tasks failed to start"}}
+        event = {
+            "source": "aws.ecs",
+            "detail-type": "ECS Deployment State Change",
+            "resources": [resource],
+            "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED", "reason": "tasks failed to start"},
+        }
         self.post("events", events=[event])
         self.settle()
         [found] = self.ledger().values()
-        self.assertEqual(("checkout", "ecs-service-healing", "failed", "checkout/web"),
-                         (found["stack"], found["rule_name"], found["status"], found["resource_id"]))
+        self.assertEqual(
+            ("checkout", "ecs-service-healing", "failed", "checkout/web"),
+            (found["stack"], found["rule_name"], found["status"], found["resource_id"]),
+        )
 
     def test_other_events_are_no_healing(self) -> None:
         self.send("s", "aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0003"})

@@ -9,11 +9,13 @@ import sys
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from guard_case import GUARD, RECORDER, RULE, GuardCase
+from core_stack import GUARD, RECORDER, RULE
+from guard_case import GuardCase
 
 EVENTS = 500
-# US dollars for 1,000 state transitions of a standard workflow (Step Functions pricing, us-east-1 and eu-west-1, 2026-11).
+# US dollars for 1,000 state transitions of a standard workflow (Step Functions pricing, eu-west-1, 2026-11).
 TRANSITIONS_PRICE = 0.025
 
 
@@ -28,7 +30,12 @@ class Storm(GuardCase):
         with ThreadPoolExecutor(8) as pool:
             arns = list(pool.map(lambda event: self.begin(GUARD, event), prepared))
         for arn in arns:
-            self.eventually(lambda arn=arn: self.clients["stepfunctions"].describe_execution(executionArn=arn)["status"] != "RUNNING", 300)
+            self.eventually(
+                lambda arn=arn: (
+                    self.clients["stepfunctions"].describe_execution(executionArn=arn)["status"] != "RUNNING"
+                ),
+                300,
+            )
         return time.monotonic() - started
 
     def test_budget_holds_and_every_event_is_recorded(self) -> None:
@@ -37,7 +44,9 @@ class Storm(GuardCase):
         self.assertEqual(5, len(self.automations()))
         found = self.ledger()
         statuses = [item["status"] for key, item in found.items() if key.startswith("EVENT#")]
-        self.assertEqual({"in_progress": 5, "skipped": EVENTS - 5}, {status: statuses.count(status) for status in set(statuses)})
+        self.assertEqual(
+            {"in_progress": 5, "skipped": EVENTS - 5}, {status: statuses.count(status) for status in set(statuses)}
+        )
         self.assertEqual(5, len([key for key in found if key.startswith(f"SLOT#{RULE}")]))
         self.assertEqual(5, len([key for key in found if key.startswith("SLOT#ALL")]))
         self.assertEqual({"started": 5}, found[f"RATE#{RULE}"])
@@ -49,21 +58,25 @@ class Storm(GuardCase):
         self.assertLessEqual(heard, 20, "ten a window, and the storm may cross into a second one")
 
 
+def cost(what: str, execution: dict[str, Any]) -> None:
+    """Prints what an execution took."""
+    transitions = execution["transitions"]
+    print(f"{what}: {transitions} transitions, ${transitions * TRANSITIONS_PRICE / 1000:.6f}")
+
+
 def figures(events: int) -> None:
     """Prints what was measured."""
     case = Storm("storm")
     Storm.setUpClass()
     case.setUp()
-    for label, what in (("e1", "healing"), ("e1", "duplicate")):
-        execution = case.guard(case.alarm_event(label))
-        print(f"guard, {what}: {execution['transitions']} transitions, ${execution['transitions'] * TRANSITIONS_PRICE / 1000:.6f}")
-    execution = case.guard(case.alarm_event("e2"))
-    print(f"guard, refusal: {execution['transitions']} transitions, ${execution['transitions'] * TRANSITIONS_PRICE / 1000:.6f}")
+    event = case.alarm_event("e1")
+    cost("guard, healing", case.guard(event))
+    cost("guard, duplicate", case.guard(event))
+    cost("guard, refusal for a resource in flight", case.guard(case.alarm_event("e2")))
+    cost("guard, refusal for the budget", case.guard(case.alarm_event("e3", resource="i-0bb00000000000002")))
     case.finish()
-    execution = case.executions(RECORDER)[-1]
-    print(f"recorder, end of a healing: {execution['transitions']} transitions, ${execution['transitions'] * TRANSITIONS_PRICE / 1000:.6f}")
-    execution = case.sweep()
-    print(f"sweeper, nothing in ALARM: {execution['transitions']} transitions, ${execution['transitions'] * TRANSITIONS_PRICE / 1000:.6f}")
+    cost("recorder, end of a healing", case.executions(RECORDER)[-1])
+    cost("sweeper, nothing in ALARM", case.sweep())
     case = Storm("storm")
     case.setUp()
     seconds = case.storm(events)

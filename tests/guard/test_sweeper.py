@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import unittest
 
-from guard_case import GUARD, RESOURCE, RULE, STATE, SWEEPER, TABLE, GuardCase, ended, healing, lease, rested, skipped
+from core_stack import GUARD, RESOURCE, RULE, SWEEPER, lease
+from guard_case import GuardCase
+from shapes import STATE, ended, healing, rested
 
 OTHER = "i-0bb00000000000002"
 NATIVE = "arn:aws:automate:eu-west-1:ec2:recover"
@@ -54,7 +56,11 @@ class Offers(GuardCase):
         for _ in range(3):
             self.sweep()
         self.assertEqual(before + 1, self.notices())
-        reasons = [value["reason"] for key, value in self.ledger().items() if key.startswith("EVENT#") and value["status"] == "skipped"]
+        reasons = [
+            value["reason"]
+            for key, value in self.ledger().items()
+            if key.startswith("EVENT#") and value["status"] == "skipped"
+        ]
         self.assertEqual(["MAX_ATTEMPTS"], reasons)
 
     def test_mute_rules_and_suppressors_hold_for_offers(self) -> None:
@@ -180,11 +186,17 @@ class SwitchesOfAlarms(GuardCase):
     def setUp(self) -> None:
         super().setUp()
         self.native = self.single_alarm("heal--shop--heal--system", state="OK", AlarmActions=[NATIVE])
-        self.plain = self.single_alarm("heal--shop--heal--unrecovered", state="OK", AlarmActions=["arn:aws:sns:eu-west-1:1:t"])
+        self.plain = self.single_alarm(
+            "heal--shop--heal--unrecovered", state="OK", AlarmActions=["arn:aws:sns:eu-west-1:1:t"]
+        )
         self.foreign = self.single_alarm("heal--depot--heal--system", state="OK", AlarmActions=[NATIVE])
 
     def test_pause_disables_native_actions_of_its_scope_and_no_others(self) -> None:
-        for scope, disabled in (("shop/heal", [self.native]), ("shop", [self.native]), ("ALL", [self.native, self.foreign])):
+        for scope, disabled in (
+            ("shop/heal", [self.native]),
+            ("shop", [self.native]),
+            ("ALL", [self.native, self.foreign]),
+        ):
             with self.subTest(scope):
                 self.pause(scope)
                 self.sweep()
@@ -233,7 +245,9 @@ class SwitchesOfAlarms(GuardCase):
         self.pause("shop")
         arn = f"arn:aws:cloudformation:eu-west-1:{self.account}:stack/heal--shop/1"
         detail = {"stack-id": arn, "status-details": {"status": "UPDATE_COMPLETE", "status-reason": ""}}
-        self.send({"source": "aws.cloudformation", "detail-type": "CloudFormation Stack Status Change", "detail": detail})
+        self.send(
+            {"source": "aws.cloudformation", "detail-type": "CloudFormation Stack Status Change", "detail": detail}
+        )
         self.assertFalse(self.acting()[self.native])
 
 
@@ -250,7 +264,10 @@ class Summaries(GuardCase):
         [message] = self.messages(url)
         text = json.loads(message["Body"])
         self.assertEqual("2 more healing events were not told one by one", text["Subject"])
-        self.assertEqual({"events": 12, "failed": 2, "skipped": 10}, {key: json.loads(text["Message"])[key] for key in ("events", "failed", "skipped")})
+        self.assertEqual(
+            {"events": 12, "failed": 2, "skipped": 10},
+            {key: json.loads(text["Message"])[key] for key in ("events", "failed", "skipped")},
+        )
 
     def test_eleventh_notification_is_held_back(self) -> None:
         url = self.listen()

@@ -6,11 +6,13 @@ import copy
 import json
 import unittest
 
-from guard_case import CORE, GUARD, RECORDER, STATE, GuardCase, ended, rested
+from core_stack import CORE, GUARD, RECORDER
+from guard_case import GuardCase
+from shapes import STATE, ended, rested
 
 
 def next_version() -> str:
-    """The core stack with other definitions of its machines: every state has a comment more, and the guard another name for one."""
+    """The core stack with other definitions of its machines; the guard has another name for a state."""
     template = copy.deepcopy(CORE)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
@@ -53,7 +55,11 @@ class Upgrade(GuardCase):
                 arn = case.begin(GUARD, case.alarm_event("e1"))
                 case.eventually(lambda case=case: case.get("faults")["hanging"] == 1)
                 case.upgrade()
-                self.assertEqual("DUPLICATE" if state != "Claim" else "STARTED", case.decision(case.alarm_event("e1")), "by the new version")
+                self.assertEqual(
+                    "DUPLICATE" if state != "Claim" else "STARTED",
+                    case.decision(case.alarm_event("e1")),
+                    "by the new version",
+                )
                 case.post("faults/release")
                 execution = case.ended(arn)
                 self.assertEqual("SUCCEEDED", execution["status"], execution["cause"])
