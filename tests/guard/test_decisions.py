@@ -217,6 +217,14 @@ class Budgets(GuardCase):
         self.assertEqual("STARTED", self.decision(self.alarm_event("e2", resource=OTHER)))
         self.assertEqual("BUDGET_RULE", self.decision(self.alarm_event("e3", resource="i-0cc00000000000003")))
 
+    def test_the_last_free_slot_is_found(self) -> None:
+        for index in range(9):
+            taken = {"leaseUntil": int(self.start) + 5000, "leaseOwner": "x", "schema_version": 1}
+            self.put({"pk": "SLOT#ALL", "sk": str(index), **taken, "ttl": int(self.start) + 9000})
+        for attempt in range(3):
+            self.assertEqual("STARTED", self.decision(self.alarm_event(f"e{attempt}", resource=f"i-0aa0000{attempt}")))
+            self.finish()
+
     def test_slot_over_all_rules(self) -> None:
         for index in range(10):
             self.put(
