@@ -3,15 +3,11 @@
 //! | pk | sk | function |
 //! |---|---|---|
 //! | `RES#<key>` | `STATE` | [`resource`] |
-//! | `SLOT#<rule>`, `SLOT#ALL` | `0`, `1`, … | [`slot`], [`slot_of_all`] |
-//! | `RATE#<rule>` | hours since 1970 | [`rate`] |
 //! | `EVENT#<event id>` | `EVENT` | [`event()`] |
-//! | `NATIVE#<rule>#<key>` | `<signal>` | [`native`] |
 //! | `CONTROL` | `ALL`, `<stack>` or `<rule>` | [`control`] |
 //! | `DISABLED` | `<alarm name>` | [`disabled`] |
-//! | `CONFIG#<rule>` | `CONFIG` | [`config`] |
-//! | `NOTICE` | 5-minute window since 1970 | [`notice`] |
-//! | `AGENT#<instance ARN>` | `ESCALATION#<event id>` | [`escalation`] |
+//!
+//! The other items are the state machines' own; what a healing holds of them stands in its event's `places`.
 //!
 //! Times are whole seconds since 1970, unless they are named `…_time`, which are RFC 3339 in UTC.
 //!
@@ -30,8 +26,6 @@ pub use scope::{RuleId, Scope, ScopeError};
 pub use statistics::{Figures, Statistics};
 pub use switch::{Override, Switch, effect};
 
-use crate::duration::MAX_SECONDS;
-
 /// The version of every item that is written.
 pub const SCHEMA_VERSION: u32 = 1;
 /// Index of events by day and time of their last change.
@@ -44,8 +38,6 @@ pub const OPEN: &str = "open";
 pub const CONTROL: &str = "CONTROL";
 /// Hash key of every alarm whose actions Healstack has disabled.
 pub const DISABLED: &str = "DISABLED";
-/// Seconds that an event is kept after its last change: the longest window that a rule can name.
-pub const EVENT_RETENTION: u64 = MAX_SECONDS;
 /// Seconds that a switch is kept after its end, so that people can see what it was.
 pub const SWITCH_RETENTION: u64 = 30 * 24 * 3600;
 
@@ -70,34 +62,10 @@ pub fn resource(key: &ResourceKey) -> ItemKey {
     ItemKey::new(format!("RES#{key}"), "STATE")
 }
 
-/// A place in a rule's budget, counted from 0.
-#[must_use]
-pub fn slot(rule: &RuleId, place: u32) -> ItemKey {
-    ItemKey::new(format!("SLOT#{rule}"), place.to_string())
-}
-
-/// A place in the budget over all rules, counted from 0.
-#[must_use]
-pub fn slot_of_all(place: u32) -> ItemKey {
-    ItemKey::new("SLOT#ALL", place.to_string())
-}
-
-/// The healings that a rule began in an hour; `hour` counts from 1970.
-#[must_use]
-pub fn rate(rule: &RuleId, hour: i64) -> ItemKey {
-    ItemKey::new(format!("RATE#{rule}"), hour.to_string())
-}
-
 /// A healing event.
 #[must_use]
 pub fn event(event_id: &str) -> ItemKey {
     ItemKey::new(format!("EVENT#{event_id}"), "EVENT")
-}
-
-/// A native healing that has not ended.
-#[must_use]
-pub fn native(rule: &RuleId, key: &ResourceKey, signal: &str) -> ItemKey {
-    ItemKey::new(format!("NATIVE#{rule}#{key}"), signal)
 }
 
 /// The switch of a scope.
@@ -110,24 +78,6 @@ pub fn control(scope: &Scope) -> ItemKey {
 #[must_use]
 pub fn disabled(alarm: &str) -> ItemKey {
     ItemKey::new(DISABLED, alarm)
-}
-
-/// The guard's copy of a rule's parameter.
-#[must_use]
-pub fn config(rule: &RuleId) -> ItemKey {
-    ItemKey::new(format!("CONFIG#{rule}"), "CONFIG")
-}
-
-/// What was notified in a 5-minute window; `window` counts from 1970.
-#[must_use]
-pub fn notice(window: i64) -> ItemKey {
-    ItemKey::new("NOTICE", window.to_string())
-}
-
-/// An escalation that an instance asks for.
-#[must_use]
-pub fn escalation(instance_arn: &str, event_id: &str) -> ItemKey {
-    ItemKey::new(format!("AGENT#{instance_arn}"), format!("ESCALATION#{event_id}"))
 }
 
 /// `day` of an event that changed at `time` (RFC 3339 in UTC): `2026-11-24`.
@@ -153,17 +103,10 @@ mod tests {
         let key = ResourceKey::parse("ec2:instance/i-0abc").unwrap();
         let text = |key: ItemKey| format!("{} {}", key.pk, key.sk);
         assert_eq!(text(resource(&key)), "RES#ec2:instance/i-0abc STATE");
-        assert_eq!(text(slot(&rule, 0)), "SLOT#checkout/web 0");
-        assert_eq!(text(slot_of_all(3)), "SLOT#ALL 3");
-        assert_eq!(text(rate(&rule, 498_000)), "RATE#checkout/web 498000");
         assert_eq!(text(event("e-1")), "EVENT#e-1 EVENT");
-        assert_eq!(text(native(&rule, &key, "system")), "NATIVE#checkout/web#ec2:instance/i-0abc system");
         assert_eq!(text(control(&Scope::All)), "CONTROL ALL");
-        assert_eq!(text(control(&Scope::Rule(rule.clone()))), "CONTROL checkout/web");
+        assert_eq!(text(control(&Scope::Rule(rule))), "CONTROL checkout/web");
         assert_eq!(text(disabled("heal--a--b--c")), "DISABLED heal--a--b--c");
-        assert_eq!(text(config(&rule)), "CONFIG#checkout/web CONFIG");
-        assert_eq!(text(notice(7)), "NOTICE 7");
-        assert_eq!(text(escalation("arn:x", "e-1")), "AGENT#arn:x ESCALATION#e-1");
     }
 
     #[test]

@@ -204,6 +204,18 @@ macro_rules! display_as_serialised {
         }
     };
 }
+
+impl Layer {
+    /// Every layer, from hosts to paths.
+    pub const ALL: [Self; 5] = [Self::Infrastructure, Self::Platform, Self::Application, Self::Data, Self::Network];
+
+    /// The layer of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.as_str() == name)
+    }
+}
+
 display_as_serialised!(Layer {
     Infrastructure => "infrastructure", Platform => "platform", Application => "application", Data => "data", Network => "network",
 });
@@ -219,9 +231,11 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_rule_files() {
-        for layer in [Layer::Infrastructure, Layer::Platform, Layer::Application, Layer::Data, Layer::Network] {
+        for layer in Layer::ALL {
             assert_eq!(serde_json::to_value(layer).unwrap(), layer.as_str());
+            assert_eq!(Layer::parse(layer.as_str()), Some(layer));
         }
+        assert_eq!(Layer::parse("-"), None);
         for mode in [Mode::Enforce, Mode::Observe, Mode::Off] {
             assert_eq!(serde_json::to_value(mode).unwrap(), mode.as_str());
         }

@@ -243,6 +243,7 @@ fn everything_is_never_paused_by_a_slip() {
         (&["pause", "Checkout", "--reason", "x"], "lower-case"),
         (&["pause", "checkout", "--reason", "x", "--for", "2h", "--until", "2h"], "cannot be used with"),
         (&["pause", "checkout", "--reason", "x", "--for", "2 hours"], "2h"),
+        (&["pause", "checkout", "--reason", "x", "--for", "30"], "write `30m` or `30s`"),
         (&["resume"], "--all"),
         (&["mode", "observe", "--reason", "x"], "--all"),
         (&["mode", "off", "checkout"], "unrecognized subcommand"),

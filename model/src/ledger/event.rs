@@ -64,6 +64,17 @@ pub enum Source {
 }
 
 impl Source {
+    /// The word for it in the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Runbook => "runbook",
+            Self::Native => "native",
+            Self::Agent => "agent",
+            Self::Operator => "operator",
+        }
+    }
+
     /// Whether what it does is a healing.
     #[must_use]
     pub const fn heals(self) -> bool {
@@ -129,15 +140,18 @@ pub struct HealingEvent {
     /// The rule's cooldown in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<u64>,
-    /// The rule's `stable_for` in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stable_for: Option<u64>,
     /// What the rule reports: a word of rule files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify: Option<String>,
     /// What the healing has taken besides its resource, as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub places: Option<String>,
+    /// The signal of a healing by AWS itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// The execution that told that the runbook takes longer than its worst case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<String>,
     /// The day of the last change, `2026-11-24`.
     #[serde(default)]
     pub day: String,
@@ -153,6 +167,9 @@ pub struct HealingEvent {
     /// The execution that claimed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
+    /// The execution that made it final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorder: Option<String>,
     /// When it is deleted, seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<i64>,
@@ -185,17 +202,6 @@ impl HealingEvent {
     }
 }
 
-impl Layer {
-    /// Every layer, from hosts to paths.
-    pub const ALL: [Self; 5] = [Self::Infrastructure, Self::Platform, Self::Application, Self::Data, Self::Network];
-
-    /// The layer of this name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|layer| layer.as_str() == name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,11 +212,9 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
-        assert_eq!(serde_json::to_value(Source::Operator).unwrap(), "operator");
-        for layer in Layer::ALL {
-            assert_eq!(Layer::parse(layer.as_str()), Some(layer));
+        for source in [Source::Runbook, Source::Native, Source::Agent, Source::Operator] {
+            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
         }
-        assert_eq!(Layer::parse("-"), None);
     }
 
     #[test]
@@ -218,12 +222,15 @@ mod tests {
         let event: HealingEvent = serde_json::from_value(json!({
             "event_id": "e", "status": "in_progress", "source": "agent", "stack": "a", "rule_name": "b",
             "at": "2026-11-24T10:00:00.000Z#e", "invented_later": {"x": 1},
+            "signal": "system", "overdue": "arn:o", "recorder": "arn:r", "holder": "arn:h",
         }))
         .unwrap();
         assert_eq!((event.rule().as_str(), event.changed()), ("a/b", "2026-11-24T10:00:00.000Z"));
         assert_eq!(event.layer(), None);
         let written = serde_json::to_value(&event).unwrap();
         assert!(written.get("reason").is_none() && written.get("open").is_none());
+        let kept = ["signal", "overdue", "recorder", "holder"].map(|name| written[name].as_str());
+        assert_eq!(kept, ["system", "arn:o", "arn:r", "arn:h"].map(Some));
         assert_eq!(serde_json::from_value::<HealingEvent>(written).unwrap(), event);
     }
 

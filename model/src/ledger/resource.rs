@@ -40,12 +40,6 @@ impl ResourceKey {
         if is_word(service) && is_word(kind) && is_id { Ok(Self(key)) } else { Err(error()) }
     }
 
-    /// What runbooks get as `ResourceId`: the last part.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.0.rsplit_once('/').map_or(&self.0, |(_, id)| id)
-    }
-
     /// The key.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -74,14 +68,13 @@ mod tests {
 
     #[test]
     fn an_arn_and_a_key_are_one_spelling() {
-        for (text, key, id) in [
-            ("ec2:instance/i-0abc", "ec2:instance/i-0abc", "i-0abc"),
-            ("arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc", "ec2:instance/i-0abc", "i-0abc"),
-            ("arn:aws:ecs:eu-west-1:111122223333:service/prod/web", "ecs:service/prod/web", "web"),
-            ("arn:aws-cn:rds:cn-north-1:111122223333:db:orders", "rds:db/orders", "orders"),
+        for (text, key) in [
+            ("ec2:instance/i-0abc", "ec2:instance/i-0abc"),
+            ("arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc", "ec2:instance/i-0abc"),
+            ("arn:aws:ecs:eu-west-1:111122223333:service/prod/web", "ecs:service/prod/web"),
+            ("arn:aws-cn:rds:cn-north-1:111122223333:db:orders", "rds:db/orders"),
         ] {
-            let parsed = ResourceKey::parse(text).unwrap();
-            assert_eq!((parsed.as_str(), parsed.id()), (key, id));
+            assert_eq!(ResourceKey::parse(text).unwrap().as_str(), key);
         }
     }
 

@@ -4,11 +4,9 @@ use super::aws::AwsOptions;
 use super::operate::{layer, with_ledger};
 use super::output::note;
 use super::{Exit, Session};
-use crate::diagnostics::Problems;
 use crate::operate::{self, Connection, EventFilter, Listed, When, render::EventTable, rfc3339};
 use healstack_model::ledger::{HealingEvent, RuleId, Status};
 use healstack_model::{Layer, RuleName};
-use serde_json::Value;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -25,7 +23,8 @@ const FOLLOW_SINCE: &str = "10m";
 /// Options of `events`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "With `--output json`, standard output is JSON Lines: one event an object a line, with the ledger's attributes. \
+    after_help = "With `--output json`, standard output is JSON Lines: one event an object a line, with the ledger's attributes, \
+times as RFC 3339. \
 An error is one line more, an object with `ok` false.\n\nThe time is that of an event's last change, in UTC."
 )]
 pub(super) struct Options {
@@ -37,7 +36,7 @@ pub(super) struct Options {
     /// Only of this rule.
     #[arg(long, value_name = "[STACK/]NAME", value_parser = rule)]
     rule: Option<RuleFilter>,
-    /// Only of this resource: its id (`i-0abc`) or its key (`ec2:instance/i-0abc`).
+    /// Only of this resource: its id (`i-0abc`), its key (`ec2:instance/i-0abc`) or its ARN.
     #[arg(long, value_name = "ID")]
     resource: Option<String>,
     /// Only of this layer.
@@ -101,7 +100,6 @@ async fn print(connection: &Connection, options: &Options, lines: &mut Lines) ->
 
 /// What is not among the events.
 fn mention(session: &Session, options: &Options, listed: Listed) {
-    let printer = session.printer;
     if listed.unreadable > 0 {
         let events = crate::text::count(listed.unreadable, "event");
         note(&format!("{events} of a newer version cannot be read and are not shown"));
@@ -110,14 +108,15 @@ fn mention(session: &Session, options: &Options, listed: Listed) {
         let more = listed.shown.saturating_mul(4);
         note(&format!("there are more: `--limit {more}`, or narrow them with --rule, --resource, --status"));
     }
-    if listed.shown == 0 && !options.follow && printer.for_people() {
+    if listed.shown == 0 && !options.follow && session.printer.for_people() {
         let since = rfc3339(options.since(operate::now()));
         let (what, advice) = if options.filter().is_empty() {
             ("No event", "try an earlier time: `healstack events --since 30d`")
         } else {
             ("No such event", "try an earlier time (`--since 30d`), or fewer filters")
         };
-        printer.result(&format!("{what} changed since {since}: {advice}\n"), Value::Null, &Problems::default());
+        // No event: a program that reads the lines must not take it for one.
+        note(&format!("{what} changed since {since}: {advice}"));
     }
 }
 
@@ -153,18 +152,12 @@ impl Lines {
 
     fn event(&mut self, event: &HealingEvent) -> ControlFlow<()> {
         let Some(table) = self.table else {
-            return value(event);
+            return written(&format!("{}\n", operate::shown_event(event)));
         };
         let header = if self.begun { String::new() } else { table.header() };
         self.begun = true;
         written(&format!("{header}{}", table.row(event)))
     }
-}
-
-/// A value in a line.
-fn value(value: &impl serde::Serialize) -> ControlFlow<()> {
-    // Fails for maps with other keys than text, which neither an event nor an error has.
-    serde_json::to_string(value).map_or(ControlFlow::Break(()), |line| written(&format!("{line}\n")))
 }
 
 fn written(text: &str) -> ControlFlow<()> {

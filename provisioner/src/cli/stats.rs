@@ -2,6 +2,7 @@
 
 use super::aws::AwsOptions;
 use super::operate::with_ledger;
+use super::switches::unreadable;
 use super::{Exit, Session};
 use crate::diagnostics::Problems;
 use crate::operate::{self, When, render};
@@ -22,7 +23,10 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         let report = operate::statistics(connection, options.since.back_from(now), now).await?;
         let mut value = serde_json::to_value(&report).unwrap_or_default();
         value["ok"] = true.into();
-        session.printer.result(&render::statistics(&report), value, &Problems::default());
+        let mut problems = Problems::default();
+        problems.extend(report.unreadable_switches.iter().map(unreadable));
+        session.printer.problems(&problems);
+        session.printer.result(&render::statistics(&report), value, &problems);
         Ok(Exit::Success)
     })
 }

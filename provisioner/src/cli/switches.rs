@@ -5,14 +5,17 @@ use super::operate::{Failure, with_ledger, words};
 use super::{Exit, Session};
 use crate::diagnostics::{Problem, Problems};
 use crate::operate::render::{self, GoesOn};
-use crate::operate::{self, Connection, OperateError, SwitchReport, SwitchRequest, Verb, When};
+use crate::operate::{self, Connection, Overrides, SwitchReport, SwitchRequest, UnreadableSwitch, Verb, When};
 use crate::project::{Compiled, Project};
 use crate::schema::{list as listed, nearest};
+use crate::text::count;
 use healstack_model::ledger::{Override, RuleId, Scope};
 use healstack_model::{Layer, Seconds};
 use jiff::Timestamp;
 use serde_json::json;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Options of `pause` and `mode observe`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +31,9 @@ pub(super) struct SetOptions {
     /// Until when, in UTC: 2026-11-24T18:00:00Z.
     #[arg(long, value_name = "TIME")]
     until: Option<When>,
+    /// Also where it ends before the switch that is in force.
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -83,6 +89,10 @@ fn scope(text: &str) -> Result<Scope, String> {
 }
 
 fn duration(text: &str) -> Result<Seconds, String> {
+    // A number alone is seconds in rule files. Here it is more often a slip for minutes, and a pause that ends too early.
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
+        return Err(format!("it has no unit: write `{text}m` or `{text}s`"));
+    }
     Seconds::parse(text).map_err(|error| format!("{error}: {}", error.help()))
 }
 
@@ -105,9 +115,11 @@ pub(super) fn list(session: &Session, options: &ListOptions) -> Exit {
     with_ledger(session, &options.aws, async |_, connection| {
         let overrides = connection.unless_interrupted(operate::overrides(connection)).await?;
         let now = operate::now().as_second();
-        let in_force: Vec<&Override> = overrides.iter().filter(|one| one.is_in_force(now)).collect();
-        let value = json!({"ok": true, "switches": in_force.iter().map(|one| operate::shown(one)).collect::<Vec<_>>()});
-        session.printer.result(&render::switches(&in_force), value, &Problems::default());
+        let in_force: Vec<&Override> = overrides.readable.iter().filter(|one| one.is_in_force(now)).collect();
+        let unreadable: Vec<_> = overrides.unreadable.iter().map(UnreadableSwitch::shown).collect();
+        let shown: Vec<_> = in_force.iter().map(|one| operate::shown(one)).collect();
+        let value = json!({"ok": true, "switches": shown, "unreadable": unreadable});
+        session.printer.result(&render::switches(&in_force, &overrides.unreadable), value, &Problems::default());
         Ok(Exit::Success)
     })
 }
@@ -116,15 +128,16 @@ fn set(session: &Session, verb: Verb, options: &SetOptions) -> Exit {
     with_ledger(session, &options.aws, async |project, connection| {
         let now = operate::now();
         let until = end(options, now)?;
-        let reason = options.reason.clone();
-        switch(session, (project, connection), (verb, options.scope.scope(), reason, until), now).await
+        let request = SwitchRequest { verb, scope: options.scope.scope(), reason: options.reason.clone(), until };
+        switch(session, (project, connection), (request, options.replace), now).await
     })
 }
 
 fn lift(session: &Session, verb: Verb, options: &LiftOptions) -> Exit {
     with_ledger(session, &options.aws, async |project, connection| {
-        let asked = (verb, options.scope.scope(), options.reason.clone().unwrap_or_default(), None);
-        switch(session, (project, connection), asked, operate::now()).await
+        let reason = options.reason.clone().unwrap_or_default();
+        let request = SwitchRequest { verb, scope: options.scope.scope(), reason, until: None };
+        switch(session, (project, connection), (request, false), operate::now()).await
     })
 }
 
@@ -151,39 +164,62 @@ fn end(options: &SetOptions, now: Timestamp) -> Result<Option<Timestamp>, Proble
 async fn switch(
     session: &Session,
     (project, connection): (&Project, &Connection),
-    (verb, scope, reason, until): (Verb, Scope, String, Option<Timestamp>),
+    (request, replace): (SwitchRequest, bool),
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
-    let before = match connection.unless_interrupted(operate::overrides(connection)).await {
-        Ok(overrides) => overrides.into_iter().find(|one| one.scope == scope),
-        // What stops healing must not wait for somebody who mends an item.
-        Err(error @ OperateError::Unreadable { .. }) if verb == Verb::Pause => {
-            problems.push(Problem::warning(error.to_string()));
-            None
+    let scope = &request.scope;
+    let seen = match connection.unless_interrupted(operate::overrides(connection)).await {
+        Ok(seen) => seen,
+        // What stops healing must not wait for what it takes the place of.
+        Err(error) if request.verb == Verb::Pause && !error.is_interruption() => {
+            problems.push(Problem::warning(format!("which switches there are is not known: {error}")));
+            Overrides::default()
         }
         Err(error) => return Err(error.into()),
     };
-    let compiled = compile(session, project);
-    let layer = if before.is_some() {
-        compiled.as_ref().and_then(|compiled| layer_of(compiled, &scope))
-    } else {
-        problems.extend(unknown(connection, compiled.as_ref(), &scope).await?);
-        compiled.as_ref().and_then(|compiled| layer_of(compiled, &scope))
-    };
-    let request = SwitchRequest { verb, scope, reason, until, layer };
-    let report = operate::switch(connection, &request, before, now).await?;
-    let goes_on = compiled.as_ref().map(|compiled| goes_on(compiled, &report)).unwrap_or_default();
-    let about_rules = compiled.is_none().then_some(
-        "what AWS does by itself; what that is cannot be said while the rules do not compile: `healstack check`",
-    );
+    problems.extend(seen.unreadable.iter().map(unreadable));
+    if let Some(shorter) = shorter(&request, &seen, now).filter(|_| !replace) {
+        return Err(shorter.into());
+    }
+    // Compiled where it is needed: before the switch is written only to refuse a scope that there is not.
+    let compiled = OnceCell::new();
+    let compiled = || compiled.get_or_init(|| compile(session, project)).as_ref();
+    if *scope != Scope::All && seen.of(scope).is_none() {
+        problems.extend(unknown(connection, compiled(), scope).await?);
+    }
+    let layer = || compiled().and_then(|compiled| layer_of(compiled, scope));
+    let report = operate::switch(connection, &request, &seen, now, &layer).await?;
     let done = report.undone.is_empty();
     let mut value = serde_json::to_value(&report).unwrap_or_default();
     value["ok"] = done.into();
-    value["goes_on"] = serde_json::to_value(&goes_on).unwrap_or_default();
+    let (mut going_on, mut about_rules) = (Vec::new(), None);
+    if request.verb.sets() {
+        going_on = compiled().map(|compiled| goes_on(compiled, &report)).unwrap_or_default();
+        value["goes_on"] = serde_json::to_value(&going_on).unwrap_or_default();
+        about_rules = compiled().is_none().then_some(
+            "what AWS does by itself; what that is cannot be said while the rules do not compile: `healstack check`",
+        );
+    }
     session.printer.problems(&problems);
-    session.printer.result(&render::switch(&report, &goes_on, about_rules), value, &problems);
+    session.printer.result(&render::switch(&report, &going_on, about_rules), value, &problems);
     Ok(if done { Exit::Success } else { Exit::Failure })
+}
+
+/// What stands in the ledger and means nothing to this version.
+pub(super) fn unreadable(one: &UnreadableSwitch) -> Problem {
+    Problem::warning(format!("the switch {} cannot be read: {}", one.key, one.reason)).help(one.help())
+}
+
+/// Why a switch is refused that would end before the one in force: somebody's longer pause must not end by a slip.
+fn shorter(request: &SwitchRequest, seen: &Overrides, now: Timestamp) -> Option<Problem> {
+    let before = seen.of(&request.scope).filter(|before| before.is_in_force(now.as_second()))?;
+    if !request.verb.sets() || !operate::ends_earlier(request.until, before) {
+        return None;
+    }
+    let message = format!("this would end before the switch of {} that is in force", request.scope);
+    let told = render::told(before);
+    Some(Problem::error(message).help(format!("in force is {told}; to put this in its place, add `--replace`")))
 }
 
 /// The rules, if they compile. What is wrong with them is the business of other commands.
@@ -198,29 +234,42 @@ fn layer_of(compiled: &Compiled, scope: &Scope) -> Option<Layer> {
     rules.find(|rule| rule.identity == id.to_string()).map(|rule| rule.healing.rule.layer)
 }
 
-/// What AWS heals by itself, by kind: its sentences are the same for every rule of one.
+/// What AWS heals by itself, by kind: its sentences are the same for every rule of one, but for those that EC2's actions stand
+/// behind which are off.
 fn goes_on(compiled: &Compiled, report: &SwitchReport) -> Vec<GoesOn> {
-    let prefix = compiled.environment.prefix.as_str();
-    let stopped: Vec<RuleId> =
-        report.alarms.iter().chain(&report.alarms_kept).filter_map(|alarm| RuleId::of_alarm(prefix, alarm)).collect();
     let mut found: Vec<GoesOn> = Vec::new();
     for rule in compiled.stacks.iter().flat_map(|stack| &stack.rules) {
         let Some(id) = RuleId::parse(&rule.identity).ok().filter(|id| report.scope.covers(id)) else { continue };
         let kind = &rule.healing.kind;
-        let alarms = stopped.iter().filter(|stopped| **stopped == id).count();
-        if let Some(one) = found.iter_mut().find(|one| one.kind == *kind) {
+        let off: BTreeSet<&str> = report
+            .stopped
+            .iter()
+            .filter(|(stopped, _)| *stopped == id)
+            .flat_map(|(_, verbs)| verbs.iter().map(String::as_str))
+            .collect();
+        let off: Vec<String> = off.into_iter().map(str::to_owned).collect();
+        if let Some(one) = found.iter_mut().find(|one| one.kind == *kind && one.off == off) {
             one.rules += 1;
-            one.alarms += alarms;
         } else {
-            let sentences = compiled.catalog.kinds[kind].definition.native.clone();
-            found.push(GoesOn { kind: kind.clone(), rules: 1, alarms, sentences });
+            let native = &compiled.catalog.kinds[kind].definition.native;
+            let sentences = native.iter().filter(|sentence| !is_off(sentence, &off)).cloned().collect();
+            found.push(GoesOn { kind: kind.clone(), rules: 1, off, sentences });
         }
     }
     found
 }
 
+/// Whether a sentence is about an action that is off: a word of it begins with the action's (`recover` is in `recovers`).
+fn is_off(sentence: &str, off: &[String]) -> bool {
+    let words = || sentence.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+    off.iter().any(|verb| !verb.is_empty() && words().any(|word| word.starts_with(verb.as_str())))
+}
+
+/// How long the deployed stacks are asked for a name before a switch is written all the same.
+const ASKING: Duration = Duration::from_secs(10);
+
 /// Refuses a scope that is neither in the rule files nor deployed: it is a slip, and what was meant goes on. Warns when it
-/// cannot be known, because a switch must work when everything else is broken.
+/// cannot be known, because a switch must work when everything else is broken or slow.
 async fn unknown(
     connection: &Connection,
     compiled: Option<&Compiled>,
@@ -230,24 +279,42 @@ async fn unknown(
     for rule in compiled.iter().flat_map(|compiled| &compiled.stacks).flat_map(|stack| &stack.rules) {
         known.extend(RuleId::parse(&rule.identity));
     }
-    let is_known = |known: &BTreeSet<RuleId>| *scope == Scope::All || known.iter().any(|rule| scope.covers(rule));
+    let is_known = |known: &BTreeSet<RuleId>| known.iter().any(|rule| scope.covers(rule));
     if is_known(&known) {
         return Ok(None);
     }
-    match operate::deployed_rules(connection).await {
-        Ok(deployed) => known.extend(deployed.into_iter().map(|rule| rule.id)),
-        Err(error) if error.is_interruption() => return Err(error.into()),
-        Err(error) if compiled.is_none() => {
-            let message = format!("whether there is a `{scope}` is not known: {error}");
-            return Ok(Some(Problem::warning(message).help("the rules do not compile either: see `healstack check`")));
+    let not_known = match tokio::time::timeout(ASKING, operate::deployed_rules(connection)).await {
+        Ok(Ok(deployed)) => {
+            known.extend(deployed.rules.into_iter().map(|rule| rule.id));
+            let rules = count(deployed.unreadable, "deployed rule");
+            (deployed.unreadable > 0).then(|| format!("{rules} cannot be read"))
         }
-        // The rules compile, and do not name it.
-        Err(_) => {}
+        Ok(Err(error)) if error.is_interruption() => return Err(error.into()),
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("CloudFormation has not answered within {} s", ASKING.as_secs())),
+    };
+    match (is_known(&known), not_known) {
+        (true, _) => Ok(None),
+        (false, None) => Err(Problem::error(no_such(scope)).help(meant(scope, &known)).into()),
+        (false, Some(why)) => {
+            let message = format!("whether there is a `{scope}` is not known: {why}");
+            let help = if compiled.is_none() {
+                "the rules do not compile either: see `healstack check`".to_owned()
+            } else {
+                format!("no rule file names it; {}", meant(scope, &known))
+            };
+            Ok(Some(Problem::warning(message).help(help)))
+        }
     }
-    if is_known(&known) { Ok(None) } else { Err(no_such(scope, &known).into()) }
 }
 
-fn no_such(scope: &Scope, known: &BTreeSet<RuleId>) -> Problem {
+fn no_such(scope: &Scope) -> String {
+    let what = if matches!(scope, Scope::Rule(_)) { "rule" } else { "stack" };
+    format!("there is no {what} `{scope}`")
+}
+
+/// What else there is.
+fn meant(scope: &Scope, known: &BTreeSet<RuleId>) -> String {
     let wanted = scope.to_string();
     let stacks: BTreeSet<&str> = known.iter().map(|rule| rule.stack.as_str()).collect();
     let stacks: Vec<&str> = stacks.into_iter().collect();
@@ -258,14 +325,12 @@ fn no_such(scope: &Scope, known: &BTreeSet<RuleId>) -> Problem {
         let near = if matches!(scope, Scope::Rule(_)) { nearest(&wanted, &rules) } else { nearest(&wanted, &stacks) };
         near.map(str::to_owned)
     });
-    let help = match (near, wanted.as_str()) {
+    match (near, wanted.as_str()) {
         (_, "all") => "for every rule of the environment write `--all`".to_owned(),
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, _) if stacks.is_empty() => "no rule is written or deployed in this environment".to_owned(),
         (None, _) => format!("the stacks are {}", listed(&stacks)),
-    };
-    let what = if matches!(scope, Scope::Rule(_)) { "rule" } else { "stack" };
-    Problem::error(format!("there is no {what} `{wanted}`")).help(help)
+    }
 }
 
 #[cfg(test)]
@@ -274,8 +339,7 @@ mod tests {
 
     fn help_for(wanted: &str) -> String {
         let known = ["checkout/web-hosts", "checkout/queue", "shop/web"].map(|rule| RuleId::parse(rule).unwrap());
-        let problem = no_such(&Scope::parse(wanted).unwrap(), &known.into());
-        problem.to_json()["help"].as_str().unwrap().to_owned()
+        meant(&Scope::parse(wanted).unwrap(), &known.into())
     }
 
     #[test]
@@ -285,5 +349,47 @@ mod tests {
         assert_eq!(help_for("web-hosts"), "did you mean `checkout/web-hosts`?");
         assert!(help_for("all").contains("`--all`"));
         assert_eq!(help_for("zzzzzzz"), "the stacks are `checkout`, `shop`");
+    }
+
+    #[test]
+    fn a_switch_that_ends_earlier_is_refused_with_what_is_in_force() {
+        let scope = Scope::parse("checkout").unwrap();
+        let before = Override {
+            scope: scope.clone(),
+            switch: healstack_model::ledger::Switch::Pause,
+            until: None,
+            reason: "deploy of the year".to_owned(),
+            by: "arn:aws:iam::111122223333:user/ana".to_owned(),
+            since_time: "2026-11-24T10:00:00.000Z".to_owned(),
+        };
+        let seen = Overrides { readable: vec![before], unreadable: Vec::new() };
+        let now: Timestamp = "2026-11-24T11:00:00Z".parse().unwrap();
+        let of = |verb: Verb, until: Option<&str>| {
+            let until = until.map(|until| until.parse().unwrap());
+            shorter(&SwitchRequest { verb, scope: scope.clone(), reason: String::new(), until }, &seen, now)
+        };
+        let problem = of(Verb::Pause, Some("2026-11-24T12:00:00Z")).unwrap().to_json();
+        let help = problem["help"].as_str().unwrap();
+        assert!(help.contains("the pause of checkout until it is lifted (deploy of the year; user/ana"), "{help}");
+        assert!(help.contains("`--replace`"), "{help}");
+        assert!(of(Verb::Pause, None).is_none() && of(Verb::Resume, Some("2026-11-24T12:00:00Z")).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_looked_up_stops_nothing() {
+        // CloudFormation is refused there.
+        let connection = crate::operate::fake::Fake::start().connection().await;
+        let warning = unknown(&connection, None, &Scope::parse("checkout").unwrap()).await.ok().flatten().unwrap();
+        assert_eq!(warning.severity, crate::diagnostics::Severity::Warning);
+        assert!(warning.to_string().contains("whether there is a `checkout` is not known: "), "{warning}");
+    }
+
+    #[test]
+    fn sentences_of_actions_that_are_off_are_left_out() {
+        let off = ["reboot", "recover"].map(str::to_owned);
+        assert!(is_off("EC2 recovers the instance on another host.", &off));
+        assert!(is_off("Members are recovered and rebooted too.", &off));
+        assert!(!is_off("Its group replaces what is unrecoverable.", &off));
+        assert!(!is_off("EC2 recovers the instance.", &[]));
     }
 }

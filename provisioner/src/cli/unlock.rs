@@ -34,14 +34,18 @@ async fn unlock(session: &Session, connection: &Connection, options: &Options) -
         said(&text, json!({"ok": true, "key": key.as_str(), "locked": false}));
         return Ok(Exit::Success);
     };
-    if locked.has_ended(operate::now()) {
-        let text = format!("{}The lease has ended; nothing was changed.\n", render::lease(&locked));
+    let now = operate::now();
+    if locked.has_ended(now) {
+        let text = format!("{}The lease has ended by itself; nothing was changed.\n", render::lease(&locked, now));
         said(&text, json!({"ok": true, "key": key.as_str(), "locked": false, "lease": locked}));
         return Ok(Exit::Success);
     }
-    connection.show(&render::lease(&locked));
+    connection.show(&render::lease(&locked, now));
     if !connection.confirm(&question(&locked), options.yes).await? {
-        said("Cancelled; nothing was changed.\n", json!({"ok": false, "key": key.as_str(), "locked": true}));
+        said(
+            "Cancelled; nothing was changed.\n",
+            json!({"ok": false, "key": key.as_str(), "locked": locked.until.is_some()}),
+        );
         return Ok(Exit::Failure);
     }
     let report = operate::unlock(connection, &locked, &options.reason, operate::now()).await?;
@@ -54,5 +58,8 @@ async fn unlock(session: &Session, connection: &Connection, options: &Options) -
 }
 
 fn question(locked: &Locked) -> String {
+    if locked.until.is_none() {
+        return "Give back what is left of this healing, and close it?".to_owned();
+    }
     format!("Take {} from this healing?", locked.key)
 }

@@ -4,12 +4,13 @@
 //! whatever stops in between, the sweeper knows which alarms are Healstack's to enable, and which a person disabled.
 
 use aws_sdk_cloudwatch::types::{AlarmType, MetricAlarm};
-use healstack_model::ledger::{self, Override, RuleId, Scope, effect};
+use healstack_model::ledger::{self, RuleId, Scope};
 use serde_json::json;
 
 use super::connection::Connection;
 use super::error::OperateError;
 use super::item;
+use super::overrides::Overrides;
 use crate::deploy::{DeployError, jobs};
 
 /// Alarms that one call switches (CloudWatch API reference, `DisableAlarmActions`, 2026-11).
@@ -21,6 +22,8 @@ pub(super) struct NativeAlarm {
     pub(super) name: String,
     pub(super) rule: RuleId,
     pub(super) enabled: bool,
+    /// What EC2 does: `recover`, `reboot`, `stop`, `terminate`.
+    pub(super) verbs: Vec<String>,
 }
 
 /// What to do with the alarms that Healstack has disabled.
@@ -28,10 +31,8 @@ pub(super) struct NativeAlarm {
 pub(super) struct Lifting {
     /// Enable their actions, then remove the marks.
     pub(super) enable: Vec<String>,
-    /// Remove the marks: they are enabled already, are gone, or have no native action any more.
-    pub(super) forget: Vec<String>,
     /// Leave them: another override covers them.
-    pub(super) keep: Vec<(String, Scope)>,
+    pub(super) keep: Vec<String>,
 }
 
 /// Alarms in `scope` with a native action.
@@ -55,13 +56,15 @@ pub(super) async fn native(connection: &Connection, scope: &Scope) -> Result<Vec
 fn of_alarm(prefix: &str, scope: &Scope, alarm: &MetricAlarm) -> Option<NativeAlarm> {
     let name = alarm.alarm_name()?;
     let rule = RuleId::of_alarm(prefix, name).filter(|rule| scope.covers(rule))?;
-    let is_native = alarm.alarm_actions().iter().any(|action| is_native(action));
-    is_native.then(|| NativeAlarm { name: name.to_owned(), rule, enabled: alarm.actions_enabled() == Some(true) })
+    let verbs: Vec<String> = alarm.alarm_actions().iter().filter_map(|action| native_verb(action)).collect();
+    let enabled = alarm.actions_enabled() == Some(true);
+    (!verbs.is_empty()).then(|| NativeAlarm { name: name.to_owned(), rule, enabled, verbs })
 }
 
 /// `arn:<partition>:automate:<region>:ec2:<action>`.
-fn is_native(action: &str) -> bool {
-    action.split(':').nth(2) == Some("automate")
+fn native_verb(action: &str) -> Option<String> {
+    let parts: Vec<&str> = action.split(':').collect();
+    (parts.get(2) == Some(&"automate")).then(|| parts.last().map_or_else(String::new, |verb| (*verb).to_owned()))
 }
 
 /// Marks and disables the alarms; gives those of them that were disabled, and the first error.
@@ -103,20 +106,15 @@ pub(super) async fn enable(connection: &Connection, names: &[String]) -> (Vec<St
             return (done, Err(DeployError::call("cloudwatch:EnableAlarmActions", None, &error).into()));
         }
         done.extend_from_slice(names);
-        if let Err(error) = forget(connection, names).await {
+        let forgotten = each(names, |name| {
+            let ledger = connection.ledger.clone();
+            async move { ledger.delete(&ledger::disabled(&name)).await }
+        });
+        if let Err(error) = forgotten.await {
             return (done, Err(error));
         }
     }
     (done, Ok(()))
-}
-
-/// Removes the marks.
-pub(super) async fn forget(connection: &Connection, names: &[String]) -> Result<(), OperateError> {
-    each(names, |name| {
-        let ledger = connection.ledger.clone();
-        async move { ledger.delete(&ledger::disabled(&name)).await }
-    })
-    .await
 }
 
 /// Names of the alarms that are marked.
@@ -125,27 +123,16 @@ pub(super) async fn marked(connection: &Connection) -> Result<Vec<String>, Opera
     Ok(items.iter().filter_map(|item| item::text(item, "sk")).map(str::to_owned).collect())
 }
 
-/// What to do with the marked alarms of a scope, once its override is gone. An alarm that is not among `alarms` has no
-/// native action now, and is left as the deployed template has it: its rule's file may say that it is off.
-pub(super) fn lifting(
-    (prefix, scope): (&str, &Scope),
-    marked: &[String],
-    alarms: &[NativeAlarm],
-    overrides: &[Override],
-    now: i64,
-) -> Lifting {
-    let mut lifting = Lifting::default();
-    for name in marked {
-        let Some(rule) = RuleId::of_alarm(prefix, name).filter(|rule| scope.covers(rule)) else { continue };
-        if let Some(other) = effect(overrides, &rule, now) {
-            lifting.keep.push((name.clone(), other.scope.clone()));
-        } else if alarms.iter().any(|alarm| alarm.name == *name && !alarm.enabled) {
-            lifting.enable.push(name.clone());
-        } else {
-            lifting.forget.push(name.clone());
-        }
-    }
-    lifting
+/// What to do with the marked alarms of a scope, once its override is gone: what the sweeper does. Every one that nothing holds
+/// any more is enabled, whatever its actions are by now, so that it does not matter who comes first.
+pub(super) fn lifting((prefix, scope): (&str, &Scope), marked: &[String], overrides: &Overrides, now: i64) -> Lifting {
+    let ours = marked.iter().filter_map(|name| {
+        let rule = RuleId::of_alarm(prefix, name).filter(|rule| scope.covers(rule))?;
+        Some((name.clone(), overrides.hold(&rule, now)))
+    });
+    let (keep, enable): (Vec<_>, Vec<_>) = ours.partition(|(_, held)| *held);
+    let names = |alarms: Vec<(String, bool)>| alarms.into_iter().map(|(name, _)| name).collect();
+    Lifting { enable: names(enable), keep: names(keep) }
 }
 
 /// Does something for each, several at once; gives the first error after all were tried.
@@ -160,11 +147,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use healstack_model::ledger::Switch;
-
-    fn alarm(name: &str, enabled: bool) -> NativeAlarm {
-        NativeAlarm { name: name.to_owned(), rule: RuleId::of_alarm("heal", name).unwrap(), enabled }
-    }
+    use crate::operate::overrides::UnreadableSwitch;
+    use healstack_model::ledger::{Override, Switch};
 
     fn pause(scope: Scope, until: Option<i64>) -> Override {
         let (reason, by, since_time) = Default::default();
@@ -177,30 +161,31 @@ mod tests {
             MetricAlarm::builder().alarm_name("heal--a--b--system").actions_enabled(true).alarm_actions(action).build()
         };
         let of = |action: &str| of_alarm("heal", &Scope::All, &with(action));
-        assert_eq!(of("arn:aws:automate:eu-west-1:ec2:recover"), Some(alarm("heal--a--b--system", true)));
+        let found = of("arn:aws:automate:eu-west-1:ec2:recover").unwrap();
+        assert_eq!((found.name.as_str(), found.rule.to_string().as_str()), ("heal--a--b--system", "a/b"));
+        assert_eq!((found.enabled, found.verbs), (true, vec!["recover".to_owned()]));
         assert_eq!(of("arn:aws:sns:eu-west-1:111122223333:heal--core--notifications"), None);
         let other = Scope::parse("a/c").unwrap();
         assert_eq!(of_alarm("heal", &other, &with("arn:aws-cn:automate:cn-north-1:ec2:reboot")), None);
     }
 
     #[test]
-    fn what_another_override_covers_stays_disabled() {
-        let marked = ["heal--a--x--s", "heal--a--y--s", "heal--b--x--s"].map(str::to_owned);
-        let alarms = [alarm("heal--a--x--s", false), alarm("heal--a--y--s", false), alarm("heal--b--x--s", false)];
-        let rule = Scope::parse("a/y").unwrap();
-        let overrides = [pause(rule.clone(), None), pause(Scope::All, Some(100))];
+    fn every_marked_alarm_is_enabled_that_nothing_holds() {
+        let marked = ["heal--a--x--s", "heal--a--y--s", "heal--a--z--s", "heal--b--x--s"].map(str::to_owned);
+        let unreadable = UnreadableSwitch {
+            key: "CONTROL/a/z".to_owned(),
+            scope: Scope::parse("a/z").ok(),
+            reason: "its mode is `stop`".to_owned(),
+            delete: String::new(),
+        };
+        let overrides = Overrides {
+            readable: vec![pause(Scope::parse("a/y").unwrap(), None), pause(Scope::All, Some(100))],
+            unreadable: vec![unreadable],
+        };
         let stack = Scope::parse("a").unwrap();
-        let lifted = lifting(("heal", &stack), &marked, &alarms, &overrides, 100);
-        assert_eq!(lifted.enable, ["heal--a--x--s"]);
-        assert_eq!(lifted.keep, [("heal--a--y--s".to_owned(), rule)]);
-        assert!(lifted.forget.is_empty());
-        assert!(lifting(("heal", &stack), &marked, &alarms, &overrides, 99).enable.is_empty());
-    }
-
-    #[test]
-    fn what_is_gone_or_enabled_already_is_only_forgotten() {
-        let marked = ["heal--a--x--s", "heal--a--y--s"].map(str::to_owned);
-        let lifted = lifting(("heal", &Scope::All), &marked, &[alarm("heal--a--x--s", true)], &[], 0);
-        assert_eq!(lifted, Lifting { forget: marked.to_vec(), ..Lifting::default() });
+        let lifted = lifting(("heal", &stack), &marked, &overrides, 100);
+        assert_eq!((lifted.enable, lifted.keep), (vec![marked[0].clone()], marked[1..3].to_vec()));
+        assert!(lifting(("heal", &stack), &marked, &overrides, 99).enable.is_empty());
+        assert_eq!(lifting(("heal", &Scope::All), &marked, &Overrides::default(), 0).enable, marked);
     }
 }

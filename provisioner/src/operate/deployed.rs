@@ -23,6 +23,15 @@ pub struct DeployedRule {
     pub on: bool,
 }
 
+/// The rules that are deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deployed {
+    /// In the order of the stacks' names.
+    pub rules: Vec<DeployedRule>,
+    /// Rules whose parameter this version cannot read.
+    pub unreadable: usize,
+}
+
 /// What a rule's parameter says of it that matters here.
 #[derive(Deserialize)]
 struct Parameter {
@@ -34,7 +43,7 @@ struct Parameter {
 }
 
 /// Every rule in the environment's deployed stacks, in the order of the stacks' names.
-pub async fn deployed_rules(connection: &Connection) -> Result<Vec<DeployedRule>, OperateError> {
+pub async fn deployed_rules(connection: &Connection) -> Result<Deployed, OperateError> {
     let names = &connection.names;
     let tag = (ENVIRONMENT_TAG, names.environment.as_str());
     let prefix = names.stack("");
@@ -44,24 +53,40 @@ pub async fn deployed_rules(connection: &Connection) -> Result<Vec<DeployedRule>
         async move { aws.template(&stack.name).await }
     }));
     let templates = connection.context.unless_interrupted(templates).await?;
-    Ok(templates.iter().flatten().flat_map(|text| rules(text, names)).collect())
+    let mut deployed = Deployed::default();
+    for text in templates.iter().flatten() {
+        add(&mut deployed, text, names);
+    }
+    Ok(deployed)
 }
 
-/// The rules in a template. What is no rule's parameter, or none that this version reads, is left out.
-fn rules(text: &str, names: &Names) -> Vec<DeployedRule> {
+/// Adds the rules in a template.
+fn add(deployed: &mut Deployed, text: &str, names: &Names) {
     let prefix = format!("/{}/{}/", names.prefix, names.environment);
     let template = template::parse(text);
     let resources = template.get("Resources").and_then(Value::as_object);
-    let parameter = |resource: &Value| {
-        let properties = resource.get("Properties")?;
-        let is_ours = properties.get("Name")?.as_str()?.starts_with(&prefix);
-        let is_parameter = resource.get("Type")?.as_str()? == "AWS::SSM::Parameter";
-        let value = properties.get("Value")?.as_str().filter(|_| is_ours && is_parameter)?;
-        let parameter: Parameter = serde_json::from_str(value).ok()?;
-        let on = parameter.enabled && parameter.mode != Mode::Off;
-        Some(DeployedRule { id: RuleId::parse(&parameter.rule).ok()?, layer: Layer::parse(&parameter.layer), on })
-    };
-    resources.into_iter().flat_map(|resources| resources.values()).filter_map(parameter).collect()
+    for value in
+        resources.into_iter().flat_map(|resources| resources.values()).filter_map(|one| parameter(one, &prefix))
+    {
+        match of_value(value) {
+            Some(rule) => deployed.rules.push(rule),
+            None => deployed.unreadable += 1,
+        }
+    }
+}
+
+/// The value of a rule's parameter; empty where it is no text.
+fn parameter<'a>(resource: &'a Value, prefix: &str) -> Option<&'a str> {
+    let properties = resource.get("Properties")?;
+    let is_ours = properties.get("Name")?.as_str()?.starts_with(prefix);
+    let is_parameter = resource.get("Type")?.as_str()? == "AWS::SSM::Parameter";
+    (is_ours && is_parameter).then(|| properties.get("Value").and_then(Value::as_str).unwrap_or_default())
+}
+
+fn of_value(value: &str) -> Option<DeployedRule> {
+    let parameter: Parameter = serde_json::from_str(value).ok()?;
+    let on = parameter.enabled && parameter.mode != Mode::Off;
+    Some(DeployedRule { id: RuleId::parse(&parameter.rule).ok()?, layer: Layer::parse(&parameter.layer), on })
 }
 
 #[cfg(test)]
@@ -91,10 +116,16 @@ mod tests {
             parameter("/heal/prod/checkout/web", &rule("checkout/web", true, "enforce")),
             parameter("/heal/dev/checkout/other", "not JSON"),
         );
-        let found = rules(&text, &names);
+        let of = |text: &str| {
+            let mut deployed = Deployed::default();
+            add(&mut deployed, text, &names);
+            deployed
+        };
+        let Deployed { rules: found, unreadable } = of(&text);
+        assert_eq!(unreadable, 1, "what is no rule that this version reads is not taken for nothing");
         let shown: Vec<(String, bool)> = found.iter().map(|rule| (rule.id.to_string(), rule.on)).collect();
         assert_eq!(shown, [("checkout/web".to_owned(), true), ("checkout/off".to_owned(), false)]);
         assert_eq!(found[0].layer, Some(Layer::Platform));
-        assert_eq!(rules("Resources: [", &names), []);
+        assert_eq!(of("Resources: ["), Deployed::default());
     }
 }

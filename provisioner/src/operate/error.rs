@@ -40,6 +40,18 @@ pub enum OperateError {
         reason: String,
     },
 
+    /// An override is not what this version reads, so it is neither lifted nor written over.
+    #[error("the switch {key} cannot be read: {reason}")]
+    UnreadableSwitch {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+        /// How to be rid of it.
+        #[help]
+        advice: String,
+    },
+
     /// An item changed between the look and the write.
     #[error("{what} changed in the meantime; nothing was done")]
     #[diagnostic(help("look at what it is now: run the command again"))]
@@ -53,6 +65,18 @@ pub enum OperateError {
     NoKey {
         /// The id.
         id: String,
+        /// The key that it may be.
+        #[help]
+        advice: String,
+    },
+
+    /// More events are open than are searched for an id.
+    #[error("`{id}` was searched for in {pages} pages of events that have not ended, and there are more")]
+    NotSearched {
+        /// The id.
+        id: String,
+        /// How many pages were read.
+        pages: usize,
         /// The key that it may be.
         #[help]
         advice: String,

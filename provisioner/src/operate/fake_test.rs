@@ -1,7 +1,7 @@
 //! A ledger of events, spoken to over real HTTP: what the code sends and reads is what the SDK makes of it.
 //!
-//! It knows the two queries that the commands use, two items a page, writes without conditions, and whose credentials they
-//! are. Updates are remembered, not applied. CloudWatch is refused: commands must report that beside what they did.
+//! It knows the queries that the commands use, two items a page, the conditions of switches, and whose credentials they are.
+//! Updates are remembered, not applied. CloudWatch is refused: commands must report that beside what they did.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -19,7 +19,7 @@ type Items = BTreeMap<(String, String), Value>;
 
 /// The table.
 #[derive(Clone)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     url: String,
     items: Arc<Mutex<Items>>,
     /// Calls in their order.
@@ -28,6 +28,8 @@ pub(super) struct Fake {
     updates: Arc<Mutex<Vec<Value>>>,
     /// Updates with this in their condition are refused.
     refused: String,
+    /// Updates of items with this hash key fail.
+    failing: Arc<Mutex<String>>,
 }
 
 /// An event as the table holds it.
@@ -43,8 +45,21 @@ fn text(item: &Value, name: &str) -> String {
     item[name]["S"].as_str().unwrap_or_default().to_owned()
 }
 
+/// Whether the condition of a switch's write holds.
+fn holds(call: &Value, before: Option<&Value>) -> bool {
+    let Some(condition) = call["ConditionExpression"].as_str() else { return true };
+    if condition == "attribute_not_exists(pk)" {
+        return before.is_none();
+    }
+    let values = &call["ExpressionAttributeValues"];
+    before.is_some_and(|item| {
+        let absent = item.get("since_time").is_none() && condition.contains("attribute_not_exists(#since)");
+        item["mode"] == values[":mode"] && (absent || item.get("since_time") == values.get(":since"))
+    })
+}
+
 impl Fake {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::refusing("nothing")
     }
 
@@ -52,8 +67,8 @@ impl Fake {
     pub(super) fn refusing(refused: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (items, log, updates) = Default::default();
-        let fake = Self { url, items, log, updates, refused: refused.to_owned() };
+        let (items, log, updates, failing) = Default::default();
+        let fake = Self { url, items, log, updates, refused: refused.to_owned(), failing };
         let shared = fake.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -64,7 +79,7 @@ impl Fake {
         fake
     }
 
-    pub(super) async fn connection(&self) -> Connection {
+    pub(crate) async fn connection(&self) -> Connection {
         let account = Account { endpoint_url: Some(self.url.clone()), local: true, ..Account::default() };
         let names = Names {
             prefix: Prefix::default(),
@@ -77,6 +92,11 @@ impl Fake {
 
     pub(super) fn put(&self, item: Value) {
         self.items.lock().unwrap().insert((text(&item, "pk"), text(&item, "sk")), item);
+    }
+
+    /// From now on updates of items with this hash key fail.
+    pub(super) fn fail(&self, pk: &str) {
+        pk.clone_into(&mut self.failing.lock().unwrap());
     }
 
     pub(super) fn log(&self) -> Vec<String> {
@@ -132,16 +152,20 @@ impl Fake {
         let call: Value = serde_json::from_str(&body).unwrap_or_default();
         let item = if target == "putitem" { &call["Item"] } else { &call["Key"] };
         self.log.lock().unwrap().push(format!("{target} {} {}", text(item, "pk"), text(item, "sk")));
+        let before = self.items.lock().unwrap().get(&(text(item, "pk"), text(item, "sk"))).cloned();
         match target {
+            "putitem" | "deleteitem" if !holds(&call, before.as_ref()) => {
+                (400, json!({"__type": "ConditionalCheckFailedException", "message": "no"}).to_string())
+            }
+            "updateitem" if text(item, "pk") == *self.failing.lock().unwrap() => {
+                (403, json!({"__type": "AccessDeniedException", "message": "not this one"}).to_string())
+            }
             "query" => (200, self.query(&call).to_string()),
             "putitem" => {
                 self.put(call["Item"].clone());
                 (200, "{}".to_owned())
             }
-            "getitem" => {
-                let found = self.items.lock().unwrap().get(&(text(item, "pk"), text(item, "sk"))).cloned();
-                (200, found.map_or_else(|| json!({}), |item| json!({"Item": item})).to_string())
-            }
+            "getitem" => (200, before.map_or_else(|| json!({}), |item| json!({"Item": item})).to_string()),
             "updateitem" if call["ConditionExpression"].as_str().is_some_and(|text| text.contains(&self.refused)) => {
                 (400, json!({"__type": "ConditionalCheckFailedException", "message": "no"}).to_string())
             }
@@ -160,7 +184,8 @@ impl Fake {
     fn query(&self, call: &Value) -> Value {
         let value = |name: &str| call["ExpressionAttributeValues"][name]["S"].as_str().map(str::to_owned);
         let items = self.items.lock().unwrap();
-        let wanted = |item: &&Value| match (value(":day"), value(":pk")) {
+        let wanted = |item: &&Value| match (value(":day"), value(":pk").filter(|_| value(":open").is_none())) {
+            _ if value(":open").is_some() => text(item, "open") == "open",
             (Some(day), _) => text(item, "day") == day && text(item, "at") >= value(":from").unwrap_or_default(),
             (_, Some(pk)) => text(item, "pk") == pk,
             _ => false,

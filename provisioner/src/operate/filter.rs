@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use healstack_model::Layer;
-use healstack_model::ledger::Status;
+use healstack_model::ledger::{ResourceKey, Status};
 
 /// Which events. Every field narrows; none takes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct EventFilter {
     pub stack: Option<String>,
     /// Of rules of this name.
     pub rule: Option<String>,
-    /// Of this resource, by id or key.
+    /// Of this resource, by id or key; an ARN names its key.
     pub resource: Option<String>,
     /// Of this layer.
     pub layer: Option<Layer>,
@@ -78,11 +78,12 @@ impl EventFilter {
             expression = expression.name(&format!("#{attribute}"), attribute).text(&format!(":{attribute}"), value);
         }
         if let Some(resource) = &self.resource {
+            let resource = ResourceKey::parse(resource).map_or_else(|_| resource.clone(), |key| key.to_string());
             parts.push("(#resource_id = :resource OR #resource_key = :resource)".to_owned());
             expression = expression
                 .name("#resource_id", "resource_id")
                 .name("#resource_key", "resource_key")
-                .text(":resource", resource.as_str());
+                .text(":resource", resource);
         }
         expression.text = parts.join(" AND ");
         (!parts.is_empty()).then_some(expression)
@@ -109,5 +110,9 @@ mod tests {
         );
         assert_eq!((expression.names.len(), expression.values.len()), (4, 3));
         assert!(!filter.is_empty());
+        let arn = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc".to_owned();
+        let expression = EventFilter { resource: Some(arn), ..EventFilter::default() }.expression().unwrap();
+        let key = AttributeValue::S("ec2:instance/i-0abc".to_owned());
+        assert_eq!(expression.values, [(":resource".to_owned(), key)]);
     }
 }

@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 
 use healstack_model::ledger::{BY_TIME, HealingEvent};
 use jiff::Timestamp;
+use serde::{Serialize as _, Serializer};
+use serde_json::Value;
 
 use super::connection::Connection;
 use super::error::OperateError;
@@ -72,6 +74,23 @@ pub(super) fn of_day(day: &str, from: &str, filter: &EventFilter) -> Select {
     Select { index: Some(BY_TIME), keys, filter: filter.expression(), ..Select::default() }
 }
 
+/// An event as JSON: the ledger's words, times as RFC 3339.
+#[must_use]
+pub fn shown_event(event: &HealingEvent) -> Value {
+    let mut value = serde_json::to_value(event).unwrap_or_default();
+    for (name, seconds) in [("deadline", event.deadline), ("ttl", event.ttl)] {
+        if let (Some(seconds), Some(field)) = (seconds, value.get_mut(name)) {
+            *field = time::of_seconds(seconds).into();
+        }
+    }
+    value
+}
+
+#[allow(clippy::ref_option, reason = "serde gives a reference to the field")]
+pub(super) fn maybe_shown<S: Serializer>(event: &Option<HealingEvent>, serializer: S) -> Result<S::Ok, S::Error> {
+    event.as_ref().map(shown_event).serialize(serializer)
+}
+
 /// An event, or one more that this version cannot read.
 pub(super) fn readable(item: &Item, listed: &mut Listed) -> Option<HealingEvent> {
     read(item).map_err(|_| listed.unreadable += 1).ok()
@@ -124,6 +143,18 @@ mod tests {
             let (ids, listed) = list(&filled(), "2026-11-22T10:00:00Z", limit).await;
             assert_eq!((ids.len(), listed.more), (limit, more));
         }
+    }
+
+    #[test]
+    fn times_are_told_as_people_read_them() {
+        let event: HealingEvent = serde_json::from_value(json!({
+            "event_id": "e", "status": "pending", "source": "runbook", "deadline": 1_795_521_600, "ttl": 1_795_521_600,
+            "cooldown": 600,
+        }))
+        .unwrap();
+        let value = shown_event(&event);
+        assert_eq!((&value["deadline"], &value["ttl"]), (&json!("2026-11-24T12:00:00.000Z"), &value["deadline"]));
+        assert_eq!(value["cooldown"], 600);
     }
 
     #[tokio::test]

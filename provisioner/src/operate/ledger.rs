@@ -1,5 +1,6 @@
 //! The calls on the table: pages, errors that say what is missing.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::Client;
@@ -76,14 +77,10 @@ impl Ledger {
 
     /// Writes an item if a condition holds of what is there; gives whether it did.
     pub(super) async fn put_if(&self, item: Item, condition: Expression) -> Result<bool, OperateError> {
-        let mut call = self.dynamodb.put_item().table_name(&self.table).set_item(Some(item));
-        call = call.condition_expression(condition.text);
-        for (placeholder, name) in condition.names {
-            call = call.expression_attribute_names(placeholder, name);
-        }
-        for (placeholder, value) in condition.values {
-            call = call.expression_attribute_values(placeholder, value);
-        }
+        let Expression { text, names, values } = condition;
+        let mut call = self.dynamodb.put_item().table_name(&self.table).set_item(Some(item)).condition_expression(text);
+        call = call.set_expression_attribute_names(placeholders(names));
+        call = call.set_expression_attribute_values(placeholders(values));
         held(call.send().await.map(drop).map_err(|error| self.error("dynamodb:PutItem", None, &error)))
     }
 
@@ -96,14 +93,11 @@ impl Ledger {
 
     /// Deletes an item if a condition holds of it; gives whether it did.
     pub(super) async fn delete_if(&self, key: &ItemKey, condition: Expression) -> Result<bool, OperateError> {
-        let mut call = self.dynamodb.delete_item().table_name(&self.table).set_key(Some(of_key(key)));
-        call = call.condition_expression(condition.text);
-        for (placeholder, name) in condition.names {
-            call = call.expression_attribute_names(placeholder, name);
-        }
-        for (placeholder, value) in condition.values {
-            call = call.expression_attribute_values(placeholder, value);
-        }
+        let Expression { text, names, values } = condition;
+        let mut call =
+            self.dynamodb.delete_item().table_name(&self.table).set_key(Some(of_key(key))).condition_expression(text);
+        call = call.set_expression_attribute_names(placeholders(names));
+        call = call.set_expression_attribute_values(placeholders(values));
         held(call.send().await.map(drop).map_err(|error| self.error("dynamodb:DeleteItem", None, &error)))
     }
 
@@ -114,17 +108,11 @@ impl Ledger {
         update: Expression,
         condition: &str,
     ) -> Result<bool, OperateError> {
+        let Expression { text, names, values } = update;
         let mut call = self.dynamodb.update_item().table_name(&self.table).set_key(Some(of_key(key)));
-        call = call.update_expression(update.text);
-        if !condition.is_empty() {
-            call = call.condition_expression(condition);
-        }
-        for (placeholder, name) in update.names {
-            call = call.expression_attribute_names(placeholder, name);
-        }
-        for (placeholder, value) in update.values {
-            call = call.expression_attribute_values(placeholder, value);
-        }
+        call = call.update_expression(text).condition_expression(condition);
+        call = call.set_expression_attribute_names(placeholders(names));
+        call = call.set_expression_attribute_values(placeholders(values));
         held(call.send().await.map(drop).map_err(|error| self.error("dynamodb:UpdateItem", None, &error)))
     }
 
@@ -147,6 +135,11 @@ impl Ledger {
             _ => DeployError::call(operation, None, error).into(),
         }
     }
+}
+
+/// Placeholders as a call takes them; none at all where there are none, since an empty map is refused.
+fn placeholders<T>(list: Vec<(String, T)>) -> Option<HashMap<String, T>> {
+    (!list.is_empty()).then(|| list.into_iter().collect())
 }
 
 /// A write whose condition does not hold has not happened, which is an answer and no error.
@@ -197,8 +190,8 @@ impl Pages<'_> {
             call = call.projection_expression(placeholders.join(", "));
             names.extend(placeholders.into_iter().zip(attributes.iter().map(|name| (*name).to_owned())));
         }
-        call = call.set_expression_attribute_names(Some(names.into_iter().collect()));
-        call = call.set_expression_attribute_values(Some(values.into_iter().collect()));
+        call = call.set_expression_attribute_names(placeholders(names));
+        call = call.set_expression_attribute_values(placeholders(values));
         let answer = call.send().await.map_err(|error| self.ledger.error("dynamodb:Query", *index, &error))?;
         if let Some(key) = answer.last_evaluated_key {
             self.next = Next::After(key);

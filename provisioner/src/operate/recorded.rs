@@ -1,7 +1,7 @@
 //! What a person did, as an event of the ledger beside the healings.
 
-use healstack_model::Layer;
 use healstack_model::ledger::{self, HealingEvent, RuleId, Scope, Source, Status};
+use healstack_model::{Layer, guard};
 use jiff::Timestamp;
 
 use super::connection::Connection;
@@ -13,6 +13,9 @@ use crate::deploy::aws::Identity;
 const NOTHING: &str = "-";
 /// What stands where everything is meant.
 const EVERYTHING: &str = "*";
+
+/// What cannot be done again by the same command, since what it would write down is done.
+pub(super) const WRITING: &str = "writing the event to the ledger";
 
 /// What a person did.
 pub(super) struct Deed<'a> {
@@ -71,14 +74,16 @@ fn event(event_id: &str, who: &Identity, deed: &Deed<'_>, now: Timestamp, region
         region: region.to_owned(),
         execution_id: None,
         cooldown: None,
-        stable_for: None,
         notify: None,
         places: None,
+        signal: None,
+        overdue: None,
         day: ledger::day(&time).to_owned(),
         at: ledger::at(&time, event_id),
         open: None,
         deadline: None,
         holder: None,
+        recorder: None,
         ttl: Some(retained(now)),
         schema_version: ledger::SCHEMA_VERSION,
     }
@@ -86,7 +91,7 @@ fn event(event_id: &str, who: &Identity, deed: &Deed<'_>, now: Timestamp, region
 
 /// When an event that changes now is deleted, seconds since 1970.
 pub(super) fn retained(now: Timestamp) -> i64 {
-    time::after(now, ledger::EVENT_RETENTION).as_second()
+    time::after(now, guard::EVENT_TTL).as_second()
 }
 
 #[cfg(test)]

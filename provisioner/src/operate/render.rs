@@ -9,7 +9,7 @@ mod unlock;
 
 pub use events::EventTable;
 pub use statistics::statistics;
-pub use switches::{GoesOn, switch, switches};
+pub use switches::{GoesOn, switch, switches, told};
 pub use unlock::{lease, unlock};
 
 use super::report::Undone;
@@ -17,7 +17,7 @@ use crate::deploy::render::style;
 use std::fmt::Write as _;
 
 /// Text of the ledger in one line, without anything that a terminal would obey.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
@@ -92,8 +92,8 @@ fn words(sentence: &str) -> Vec<String> {
     words
 }
 
-/// A line for each step that failed.
-fn undone(text: &mut String, undone: &[Undone]) {
+/// A line for each step that failed, then what to do: `again` where the same command does what is missing.
+fn undone(text: &mut String, undone: &[Undone], again: &str) {
     for Undone { step, error, help } in undone {
         prose(text, 0, "", &format!("{} {step}: {}", style::red("not done:"), plain(error)));
         if let Some(help) = help {
@@ -101,7 +101,7 @@ fn undone(text: &mut String, undone: &[Undone]) {
         }
     }
     if !undone.is_empty() {
-        prose(text, 0, "", "Run the same command again when the cause is removed: it does what is missing.");
+        prose(text, 0, "", again);
     }
 }
 

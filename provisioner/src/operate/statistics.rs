@@ -12,7 +12,8 @@ use super::filter::{EventFilter, Expression};
 use super::history::{CLOCK_AHEAD, of_day};
 use super::item::{Item, read};
 use super::ledger::Select;
-use super::{switches, time};
+use super::overrides::{UnreadableSwitch, overrides};
+use super::time;
 
 /// The figures, and what they are about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +27,11 @@ pub struct StatisticsReport {
     pub statistics: Statistics,
     /// Events that this version cannot read; they are in no figure.
     pub unreadable: usize,
+    /// Deployed rules whose parameter this version cannot read; they are in no figure.
+    pub unreadable_rules: usize,
+    /// Switches that this version cannot read; what they are about counts as not paused.
+    #[serde(skip)]
+    pub unreadable_switches: Vec<UnreadableSwitch>,
 }
 
 /// What of an event is counted.
@@ -72,13 +78,21 @@ pub async fn statistics(
             }
         });
     }
-    let overrides = connection.unless_interrupted(switches::overrides(connection)).await?;
-    for rule in deployed_rules(connection).await? {
-        let paused = effect(&overrides, &rule.id, now.as_second())
+    let overrides = connection.unless_interrupted(overrides(connection)).await?;
+    let deployed = deployed_rules(connection).await?;
+    for rule in deployed.rules {
+        let paused = effect(&overrides.readable, &rule.id, now.as_second())
             .is_some_and(|one| one.switch == healstack_model::ledger::Switch::Pause);
         statistics.rule(rule.layer, rule.on && !paused);
     }
-    Ok(StatisticsReport { region: connection.ledger.region.clone(), since: begin, statistics, unreadable })
+    Ok(StatisticsReport {
+        region: connection.ledger.region.clone(),
+        since: begin,
+        statistics,
+        unreadable,
+        unreadable_rules: deployed.unreadable,
+        unreadable_switches: overrides.unreadable,
+    })
 }
 
 /// Events that have not ended.

@@ -1,18 +1,16 @@
 //! Switching healing off and on: the override first, then EC2's own alarm actions, then the record of it.
 
 use healstack_model::Layer;
-use healstack_model::ledger::{self, Override, Scope, Switch};
+use healstack_model::ledger::{self, Override, RuleId, Scope, Switch};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
-use serde_json::json;
+use serde::{Serialize, Serializer};
 
 use super::connection::Connection;
 use super::error::OperateError;
-use super::filter::Expression;
-use super::item::{self, Item, read};
-use super::recorded::{Deed, record};
+use super::overrides::{Attributes, Overrides, as_seen, overrides, shown};
+use super::recorded::{Deed, WRITING, record};
 use super::report::{Undone, attempt};
-use super::{alarms, time};
+use super::{alarms, item, time};
 use crate::deploy::aws::Identity;
 
 /// What is to be done.
@@ -68,8 +66,6 @@ pub struct SwitchRequest {
     pub reason: String,
     /// When it ends by itself.
     pub until: Option<Timestamp>,
-    /// The layer of the scope's rule, where it is known.
-    pub layer: Option<Layer>,
 }
 
 /// What was done.
@@ -82,9 +78,10 @@ pub struct SwitchReport {
     pub scope: Scope,
     /// Whether an override was written or lifted.
     pub changed: bool,
-    /// When what was set ends by itself, seconds since 1970.
+    /// When what was set ends by itself, seconds since 1970; RFC 3339 as JSON.
+    #[serde(serialize_with = "time::maybe_seconds")]
     pub until: Option<i64>,
-    /// The scope's override before.
+    /// The scope's override that was in force before.
     #[serde(serialize_with = "maybe_shown")]
     pub before: Option<Override>,
     /// Other overrides in force over the scope, or over a part of it.
@@ -94,91 +91,62 @@ pub struct SwitchReport {
     pub alarms: Vec<String>,
     /// Alarms whose actions stay disabled.
     pub alarms_kept: Vec<String>,
+    /// What EC2 does not do now by itself, by rule: the verbs of those alarms' actions.
+    #[serde(skip)]
+    pub stopped: Vec<(RuleId, Vec<String>)>,
     /// The event that says so.
     pub event_id: Option<String>,
     /// What failed after something was done.
     pub undone: Vec<Undone>,
 }
 
-/// Attributes of an item of `CONTROL`.
-#[derive(Serialize, Deserialize)]
-struct Attributes {
-    mode: String,
-    until: Option<i64>,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    by: String,
-    #[serde(default)]
-    since_time: String,
-    ttl: Option<i64>,
-    #[serde(default)]
-    schema_version: u32,
-}
-
-/// Every override there is, in force or not, the widest first.
-pub async fn overrides(connection: &Connection) -> Result<Vec<Override>, OperateError> {
-    let items = connection.ledger.all_of(ledger::CONTROL).await?;
-    let mut overrides: Vec<Override> = items.iter().map(of_item).collect::<Result<_, _>>()?;
-    overrides.sort_by(|left, right| left.scope.cmp(&right.scope));
-    Ok(overrides)
-}
-
-/// Unreadable means: do not act. An item that this version cannot read stops everything that lifts, and hides nothing.
-fn of_item(item: &Item) -> Result<Override, OperateError> {
-    let sk = item::text(item, "sk").unwrap_or_default();
-    let unreadable = |reason: String| OperateError::Unreadable { key: format!("{}/{sk}", ledger::CONTROL), reason };
-    let scope = Scope::of_sort_key(sk).map_err(|error| unreadable(error.to_string()))?;
-    let attributes: Attributes = read(item).map_err(unreadable)?;
-    let switch = [Switch::Pause, Switch::Observe].into_iter().find(|switch| switch.as_str() == attributes.mode);
-    let switch = switch.ok_or_else(|| unreadable(format!("its mode is `{}`", attributes.mode)))?;
-    let Attributes { until, reason, by, since_time, .. } = attributes;
-    Ok(Override { scope, switch, until, reason, by, since_time })
-}
-
-/// Does it. An error means that nothing was done; what fails later is in the report.
+/// Does it. An error means that nothing was done; what fails later is in the report. `seen` is what the person decides from;
+/// `layer` is asked for after the switch is written, since knowing it may take a while.
 pub async fn switch(
     connection: &Connection,
     request: &SwitchRequest,
-    before: Option<Override>,
+    seen: &Overrides,
     now: Timestamp,
+    layer: &dyn Fn() -> Option<Layer>,
 ) -> Result<SwitchReport, OperateError> {
+    if request.verb != Verb::Pause {
+        seen.readable_for(&request.scope, !request.verb.sets())?;
+    }
     let who = connection.unless_interrupted(connection.identity()).await?;
+    let seen = seen.of(&request.scope);
     let mut report = SwitchReport {
         verb: request.verb,
         scope: request.scope.clone(),
         changed: false,
         until: request.until.map(Timestamp::as_second).filter(|_| request.verb.sets()),
-        before,
+        before: seen.filter(|seen| seen.is_in_force(now.as_second())).cloned(),
         others: Vec::new(),
         alarms: Vec::new(),
         alarms_kept: Vec::new(),
+        stopped: Vec::new(),
         event_id: None,
         undone: Vec::new(),
     };
-    if request.verb.sets() {
-        set(connection, request, &report, &who, now).await?;
+    let others = if request.verb.sets() {
+        set(connection, request, (&report, seen), &who, now).await?;
         report.changed = true;
         stop_alarms(connection, &mut report, now).await;
-        report.others =
-            attempt(&mut report.undone, "reading the other switches", overrides(connection).await).unwrap_or_default();
+        attempt(&mut report.undone, "reading the other switches", overrides(connection).await)
     } else {
         report.changed = lift(connection, request, &report).await?;
         // Read again: somebody may have switched something in the meantime.
-        report.others = match overrides(connection).await {
-            Ok(overrides) => overrides,
-            Err(error) => {
-                report.undone.push(Undone::new("enabling alarm actions: the other switches are not known", &error));
-                record_it(connection, request, &mut report, &who, now).await;
-                return Ok(report);
-            }
-        };
-        start_alarms(connection, &mut report, now).await;
-    }
+        let step = "enabling alarm actions: the other switches are not known";
+        let others = attempt(&mut report.undone, step, overrides(connection).await);
+        if let Some(others) = &others {
+            start_alarms(connection, &mut report, others, now).await;
+        }
+        others
+    };
     let scope = &request.scope;
     let concerns = |other: &Override| other.scope.is_wider_than(scope) || scope.is_wider_than(&other.scope);
+    report.others = others.map(|others| others.readable).unwrap_or_default();
     report.others.retain(|other| concerns(other) && other.is_in_force(now.as_second()));
-    record_it(connection, request, &mut report, &who, now).await;
+    record_it(connection, request, &mut report, (&who, layer), now).await;
     Ok(report)
 }
 
@@ -187,7 +155,7 @@ pub async fn switch(
 async fn set(
     connection: &Connection,
     request: &SwitchRequest,
-    report: &SwitchReport,
+    (report, seen): (&SwitchReport, Option<&Override>),
     who: &Identity,
     now: Timestamp,
 ) -> Result<(), OperateError> {
@@ -204,7 +172,7 @@ async fn set(
     if request.verb == Verb::Pause {
         return connection.ledger.put(item).await;
     }
-    if connection.ledger.put_if(item, as_seen(report.before.as_ref())).await? { Ok(()) } else { Err(changed(request)) }
+    if connection.ledger.put_if(item, as_seen(seen)).await? { Ok(()) } else { Err(changed(request)) }
 }
 
 /// Deletes the override, if it is of the kind that is to be lifted, and still the one that the person has seen.
@@ -220,45 +188,35 @@ fn changed(request: &SwitchRequest) -> OperateError {
     OperateError::Changed { what: format!("the switch of {}", request.scope) }
 }
 
-fn as_seen(before: Option<&Override>) -> Expression {
-    let Some(before) = before else { return Expression::new("attribute_not_exists(pk)") };
-    Expression::new("#mode = :mode AND #since = :since")
-        .name("#mode", "mode")
-        .name("#since", "since_time")
-        .text(":mode", before.switch.as_str())
-        .text(":since", before.since_time.as_str())
-}
-
 async fn stop_alarms(connection: &Connection, report: &mut SwitchReport, now: Timestamp) {
     let step = "disabling EC2's actions of alarms";
     let Some(found) = attempt(&mut report.undone, step, alarms::native(connection, &report.scope).await) else {
         return;
     };
-    let (enabled, disabled): (Vec<_>, Vec<_>) = found.into_iter().partition(|alarm| alarm.enabled);
-    report.alarms_kept = disabled.into_iter().map(|alarm| alarm.name).collect();
-    let names: Vec<String> = enabled.into_iter().map(|alarm| alarm.name).collect();
+    let names: Vec<String> = found.iter().filter(|alarm| alarm.enabled).map(|alarm| alarm.name.clone()).collect();
     let (done, result) = alarms::disable(connection, &names, now.as_second()).await;
     attempt(&mut report.undone, step, result);
     report.alarms = done;
+    for alarm in found {
+        let is_off = !alarm.enabled || report.alarms.contains(&alarm.name);
+        if !alarm.enabled {
+            report.alarms_kept.push(alarm.name);
+        }
+        if is_off {
+            report.stopped.push((alarm.rule, alarm.verbs));
+        }
+    }
 }
 
-async fn start_alarms(connection: &Connection, report: &mut SwitchReport, now: Timestamp) {
+async fn start_alarms(connection: &Connection, report: &mut SwitchReport, others: &Overrides, now: Timestamp) {
     let step = "enabling EC2's actions of alarms";
     let Some(marked) = attempt(&mut report.undone, step, alarms::marked(connection).await) else { return };
-    if marked.is_empty() {
-        return;
-    }
-    let Some(found) = attempt(&mut report.undone, step, alarms::native(connection, &report.scope).await) else {
-        return;
-    };
     let prefix = connection.names.prefix.as_str();
-    let plan = alarms::lifting((prefix, &report.scope), &marked, &found, &report.others, now.as_second());
+    let plan = alarms::lifting((prefix, &report.scope), &marked, others, now.as_second());
     let (done, result) = alarms::enable(connection, &plan.enable).await;
     attempt(&mut report.undone, step, result);
-    let forgotten = alarms::forget(connection, &plan.forget).await;
-    attempt(&mut report.undone, "forgetting alarms that need no enabling", forgotten);
     report.alarms = done;
-    report.alarms_kept = plan.keep.into_iter().map(|(name, _)| name).collect();
+    report.alarms_kept = plan.keep;
 }
 
 /// The event. What changed nothing leaves none.
@@ -266,7 +224,7 @@ async fn record_it(
     connection: &Connection,
     request: &SwitchRequest,
     report: &mut SwitchReport,
-    who: &Identity,
+    (who, layer): (&Identity, &dyn Fn() -> Option<Layer>),
     now: Timestamp,
 ) {
     if !report.changed && report.alarms.is_empty() {
@@ -282,23 +240,12 @@ async fn record_it(
     let deed = Deed {
         action: request.verb.as_str(),
         scope: &request.scope,
-        layer: request.layer,
+        layer: layer(),
         resource: None,
         reason: &request.reason,
         evidence: format!("{} {}{until}; actions of {alarms} {verb}", request.verb.as_str(), request.scope),
     };
-    report.event_id =
-        attempt(&mut report.undone, "writing the event to the ledger", record(connection, who, &deed, now).await);
-}
-
-/// An override as JSON: the ledger's words, times as RFC 3339.
-#[must_use]
-pub fn shown(one: &Override) -> serde_json::Value {
-    let until = one.until.and_then(|until| Timestamp::from_second(until).ok()).map(time::rfc3339);
-    json!({
-        "scope": one.scope.sort_key(), "mode": one.switch, "until": until, "reason": one.reason, "by": one.by,
-        "since": one.since_time,
-    })
+    report.event_id = attempt(&mut report.undone, WRITING, record(connection, who, &deed, now).await);
 }
 
 fn sort_key<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,7 +7,7 @@ use crate::operate::fake::Fake;
 
 fn request(verb: Verb, scope: &str) -> SwitchRequest {
     let scope = Scope::of_sort_key(scope).unwrap();
-    SwitchRequest { verb, scope, reason: "load test".to_owned(), until: None, layer: None }
+    SwitchRequest { verb, scope, reason: "load test".to_owned(), until: None }
 }
 
 fn now() -> Timestamp {
@@ -21,8 +21,8 @@ fn control(scope: &str, mode: &str) -> Value {
 
 async fn run(fake: &Fake, request: &SwitchRequest) -> SwitchReport {
     let connection = fake.connection().await;
-    let before = overrides(&connection).await.unwrap().into_iter().find(|one| one.scope == request.scope);
-    switch(&connection, request, before, now()).await.unwrap()
+    let seen = overrides(&connection).await.unwrap();
+    switch(&connection, request, &seen, now(), &|| None).await.unwrap()
 }
 
 fn of<'a>(items: &'a [Value], pk: &str) -> Vec<&'a Value> {
@@ -81,6 +81,7 @@ async fn lifting_says_what_still_covers_and_leaves_it() {
     assert_eq!(of(&fake.items(), "CONTROL").len(), 3);
     let value = serde_json::to_value(&report).unwrap();
     assert_eq!(value["before"]["until"], "2026-11-24T12:00:00.000Z");
+    assert!(value.get("stopped").is_none());
     assert_eq!((&value["scope"], &value["verb"]), (&json!("checkout"), &json!("resume")));
 }
 
@@ -96,10 +97,79 @@ async fn lifting_what_is_not_there_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_not_taken_for_nothing() {
+async fn an_item_that_was_written_by_hand_is_lifted() {
+    // Exactly what docs/operations.md has people write.
+    let by_hand = json!({"pk": {"S": "CONTROL"}, "sk": {"S": "ALL"}, "mode": {"S": "pause"}, "reason": {"S": "…"},
+                         "schema_version": {"N": "1"}});
+    for verb in [Verb::Resume, Verb::Observe] {
+        let fake = Fake::start();
+        fake.put(by_hand.clone());
+        let report = run(&fake, &request(verb, "ALL")).await;
+        assert!(report.changed, "{verb:?}");
+        let left: Vec<Value> = of(&fake.items(), "CONTROL").iter().map(|item| item["mode"]["S"].clone()).collect();
+        assert_eq!(left, if verb == Verb::Resume { vec![] } else { vec![json!("observe")] });
+        let before = serde_json::to_value(&report).unwrap()["before"].clone();
+        assert_eq!((&before["by"], &before["since"]), (&Value::Null, &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn a_switch_that_changed_in_the_meantime_stays() {
     let fake = Fake::start();
-    fake.put(control("checkout", "invented-later"));
-    let error = overrides(&fake.connection().await).await.unwrap_err();
-    assert!(error.to_string().contains("CONTROL/checkout"), "{error}");
-    assert!(error.to_string().contains("invented-later"), "{error}");
+    fake.put(control("ALL", "pause"));
+    let connection = fake.connection().await;
+    let seen = overrides(&connection).await.unwrap();
+    let mut newer = control("ALL", "pause");
+    newer["since_time"] = json!({"S": "2026-11-24T09:30:00.000Z"});
+    fake.put(newer);
+    for verb in [Verb::Resume, Verb::Observe] {
+        let error = switch(&connection, &request(verb, "ALL"), &seen, now(), &|| None).await.unwrap_err();
+        assert!(matches!(error, OperateError::Changed { .. }), "{error}");
+    }
+    assert_eq!(of(&fake.items(), "CONTROL").len(), 1);
+}
+
+#[tokio::test]
+async fn what_has_ended_is_neither_told_nor_lifted_and_is_written_over() {
+    let ended = |mode: &str| {
+        let mut item = control("checkout", mode);
+        item["until"] = json!({"N": now().as_second().to_string()});
+        item
+    };
+    let fake = Fake::start();
+    fake.put(ended("pause"));
+    let report = run(&fake, &request(Verb::Resume, "checkout")).await;
+    assert_eq!((report.changed, &report.before), (false, &None));
+    assert_eq!(of(&fake.items(), "CONTROL").len(), 1, "it is kept for people to see");
+    let report = run(&fake, &request(Verb::Observe, "checkout")).await;
+    assert_eq!((report.changed, &report.before), (true, &None));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_stops_what_lifts_it_and_no_pause() {
+    let fake = Fake::start();
+    fake.put(control("checkout", "stop"));
+    fake.put(control("shop", "pause"));
+    let connection = fake.connection().await;
+    let seen = overrides(&connection).await.unwrap();
+    for (verb, scope) in [(Verb::Resume, "checkout"), (Verb::Enforce, "checkout/web"), (Verb::Observe, "checkout")] {
+        let error = switch(&connection, &request(verb, scope), &seen, now(), &|| None).await.unwrap_err();
+        assert!(error.to_string().contains("CONTROL/checkout cannot be read: its mode is `stop`"), "{error}");
+    }
+    assert!(run(&fake, &request(Verb::Resume, "shop")).await.changed);
+    assert!(run(&fake, &request(Verb::Pause, "checkout")).await.changed);
+    assert_eq!(of(&fake.items(), "CONTROL")[0]["mode"]["S"], "pause");
+}
+
+#[tokio::test]
+async fn the_layer_is_asked_for_after_the_switch_is_written() {
+    let fake = Fake::start();
+    let connection = fake.connection().await;
+    let layer = || {
+        assert_eq!(of(&fake.items(), "CONTROL").len(), 1);
+        Some(Layer::Platform)
+    };
+    let seen = Overrides::default();
+    switch(&connection, &request(Verb::Pause, "checkout/web"), &seen, now(), &layer).await.unwrap();
+    assert_eq!(of(&fake.items(), "EVENT#")[0]["layer"]["S"], "platform");
 }

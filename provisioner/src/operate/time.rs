@@ -3,6 +3,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize as _, Serializer};
 use std::str::FromStr;
 
 use healstack_model::Seconds;
@@ -85,6 +86,17 @@ pub fn rfc3339(time: Timestamp) -> String {
     format!("{time:.3}")
 }
 
+/// [`rfc3339`] from seconds since 1970; what is no time is shown as the number.
+pub(super) fn of_seconds(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), rfc3339)
+}
+
+/// The same, for reports as JSON.
+#[allow(clippy::ref_option, reason = "serde gives a reference to the field")]
+pub(super) fn maybe_seconds<S: Serializer>(seconds: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    seconds.map(of_seconds).serialize(serializer)
+}
+
 /// For people: `2026-11-24 10:00:00`. Text that is no time is shown as it is.
 pub(super) fn shown(rfc3339: &str) -> String {
     rfc3339.parse().map_or_else(|_| rfc3339.to_owned(), shown_time)
@@ -151,6 +163,8 @@ mod tests {
     fn the_ledgers_times_sort_as_text() {
         assert_eq!(rfc3339(time("2026-11-24T10:00:00Z")), "2026-11-24T10:00:00.000Z");
         assert_eq!(rfc3339(time("2026-11-24T10:00:00.123987Z")), "2026-11-24T10:00:00.123Z");
+        assert_eq!(of_seconds(1_795_521_600), "2026-11-24T12:00:00.000Z");
+        assert_eq!(of_seconds(i64::MAX), i64::MAX.to_string());
         assert_eq!(shown("2026-11-24T10:00:00.123Z"), "2026-11-24 10:00:00");
         assert_eq!(shown("?"), "?");
         assert_eq!(between("2026-11-24T10:00:00Z", "2026-11-24T10:01:30.5Z"), Some(90));

@@ -4,8 +4,11 @@
 //! back and the rule's cooldown begins. Without that, the resource would stay in the cooldown that the guard wrote down when
 //! it took the lease, which counts from the lease's end. Where the event is gone, and with it the cooldown's length, the
 //! resource gets back what the lease found.
+//!
+//! The lease goes first, because it is what people wait for. The event is closed last, and only when everything else was
+//! given back: while it is open, the same command finds it again and does what is missing, and so does the sweeper.
 
-use healstack_model::ledger::{self, HealingEvent, ItemKey, ResourceKey, RuleId, Scope, Status};
+use healstack_model::ledger::{self, HealingEvent, ItemKey, ResourceKey, RuleId, Scope, Source, Status};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +17,9 @@ use super::error::OperateError;
 use super::filter::{EventFilter, Expression};
 use super::item::{self, Item, read};
 use super::ledger::Select;
-use super::recorded::{Deed, record, retained};
+use super::recorded::{Deed, WRITING, record, retained};
 use super::report::{Undone, attempt};
-use super::{statistics, time};
+use super::{history, statistics, time};
 
 /// Attributes that say who holds an item, and what to put back when nothing was started.
 const LEASE: &str = "leaseUntil, leaseOwner, leaseHolder, leaseRule";
@@ -28,7 +31,7 @@ const UNLOCKED: &str = "UNLOCKED";
 /// Pages of open events that are searched for an id. Budgets keep open events few; a page has hundreds.
 const PAGES: usize = 20;
 
-/// A resource's lease.
+/// A resource's lease, or what an unlocking has left of a healing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Locked {
     /// The resource.
@@ -39,9 +42,12 @@ pub struct Locked {
     pub event_id: String,
     /// The execution that took it.
     pub holder: String,
-    /// When it ends by itself, seconds since 1970.
-    pub until: i64,
+    /// When it ends by itself, seconds since 1970; RFC 3339 as JSON. `None` when there is no lease any more, only an event that
+    /// was not closed.
+    #[serde(serialize_with = "time::maybe_seconds")]
+    pub until: Option<i64>,
     /// The event itself; `None` when it is not in the ledger.
+    #[serde(serialize_with = "history::maybe_shown")]
     pub event: Option<HealingEvent>,
     /// Whether the resource's item says when the rule's cooldown ends, which the unlocking then changes.
     #[serde(skip)]
@@ -52,10 +58,24 @@ pub struct Locked {
 }
 
 impl Locked {
+    #[cfg(test)]
+    pub(super) fn of_test() -> Self {
+        Self {
+            key: "ec2:instance/i-0abc".to_owned(),
+            rule: "checkout/web".to_owned(),
+            event_id: "e".to_owned(),
+            holder: "arn".to_owned(),
+            until: None,
+            event: None,
+            cools_down: false,
+            keeps_undo: false,
+        }
+    }
+
     /// Whether it has ended by itself.
     #[must_use]
     pub fn has_ended(&self, now: Timestamp) -> bool {
-        self.until < now.as_second()
+        self.until.is_some_and(|until| until < now.as_second())
     }
 }
 
@@ -68,10 +88,14 @@ pub struct UnlockReport {
     pub event_closed: bool,
     /// Places that were freed, as `<pk> <sk>`.
     pub places: Vec<String>,
-    /// When the rule may heal the resource again, seconds since 1970; `None` when that was not changed.
+    /// When the rule may heal the resource again, seconds since 1970, RFC 3339 as JSON; `None` when that was not changed.
+    #[serde(serialize_with = "time::maybe_seconds")]
     pub cooldown_until: Option<i64>,
     /// The event that says so.
     pub event_id: Option<String>,
+    /// Whether there was an open event, by which a second run finds what is left.
+    #[serde(skip)]
+    pub has_event: bool,
     /// What failed after the lease was taken away.
     pub undone: Vec<Undone>,
 }
@@ -101,8 +125,11 @@ pub async fn find_key(connection: &Connection, id: &str) -> Result<ResourceKey, 
     let mut pages =
         connection.ledger.select(Select { filter, attributes: &["resource_key"], ..statistics::not_ended() });
     let mut keys = Vec::new();
-    for _ in 0..PAGES {
+    for page in 0_usize.. {
         let Some(items) = connection.unless_interrupted(pages.next()).await? else { break };
+        if page == PAGES {
+            return Err(OperateError::NotSearched { id: id.to_owned(), pages: PAGES, advice: error.help() });
+        }
         keys.extend(items.iter().filter_map(|item| item::text(item, "resource_key")).map(str::to_owned));
     }
     keys.sort();
@@ -115,16 +142,51 @@ pub async fn find_key(connection: &Connection, id: &str) -> Result<ResourceKey, 
     }
 }
 
-/// The resource's lease; `None` when it has none.
+/// The resource's lease, or the event of a healing that has lost it and was not closed; `None` when there is neither.
 pub async fn look(connection: &Connection, key: &ResourceKey) -> Result<Option<Locked>, OperateError> {
-    let Some(found) = connection.unless_interrupted(connection.ledger.get(&ledger::resource(key))).await? else {
-        return Ok(None);
+    let found = connection.unless_interrupted(connection.ledger.get(&ledger::resource(key))).await?;
+    let Some(mut locked) = found.and_then(|found| of_item(key, &found)) else {
+        return connection.unless_interrupted(left_open(connection, key)).await;
     };
-    let Some(mut locked) = of_item(key, &found) else { return Ok(None) };
     let event = connection.unless_interrupted(connection.ledger.get(&ledger::event(&locked.event_id))).await?;
     // An event that cannot be read must not keep the resource locked; the report says what could not be done then.
     locked.event = event.and_then(|event| read(&event).ok());
     Ok(Some(locked))
+}
+
+/// What an unlocking that failed in part has left: an open event of a healing that the guard has begun (its holder says so; a
+/// person's own runbook and AWS's healings hold nothing), about the resource or with a place on it.
+async fn left_open(connection: &Connection, key: &ResourceKey) -> Result<Option<Locked>, OperateError> {
+    let of_resource = ledger::resource(key);
+    let filter = Expression::new("#resource_key = :key OR contains(#places, :pk)")
+        .name("#resource_key", "resource_key")
+        .name("#places", "places")
+        .text(":key", key.as_str())
+        .text(":pk", of_resource.pk.as_str());
+    let mut pages = connection.ledger.select(Select { filter: Some(filter), ..statistics::not_ended() });
+    while let Some(items) = pages.next().await? {
+        for item in items {
+            let Some(id) = item::text(&item, "event_id") else { continue };
+            // The index may be behind.
+            let Some(item) = connection.ledger.get(&ledger::event(id)).await? else { continue };
+            let Ok(event) = read::<HealingEvent>(&item) else { continue };
+            let is_about =
+                event.resource_key == key.as_str() || places_of(&event).is_ok_and(|all| all.contains(&of_resource));
+            let is_healing = event.source == Source::Runbook && event.status.is_open();
+            let Some(holder) = event.holder.clone().filter(|_| is_about && is_healing) else { continue };
+            return Ok(Some(Locked {
+                key: key.to_string(),
+                rule: event.rule(),
+                event_id: event.event_id.clone(),
+                holder,
+                until: None,
+                event: Some(event),
+                cools_down: false,
+                keeps_undo: false,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 fn of_item(key: &ResourceKey, found: &Item) -> Option<Locked> {
@@ -134,7 +196,7 @@ fn of_item(key: &ResourceKey, found: &Item) -> Option<Locked> {
         key: key.to_string(),
         event_id: text("leaseOwner")?,
         holder: text("leaseHolder")?,
-        until: item::number(found, "leaseUntil")?,
+        until: Some(item::number(found, "leaseUntil")?),
         event: None,
         cools_down: found.contains_key(&format!("cd#{rule}")),
         keeps_undo: found.contains_key("undoCd"),
@@ -142,7 +204,8 @@ fn of_item(key: &ResourceKey, found: &Item) -> Option<Locked> {
     })
 }
 
-/// Takes the lease away, if it is still the one that was looked at. An error means that nothing was done.
+/// Takes the lease away, if it is still the one that was looked at, and gives back what is left. An error means that nothing
+/// was done.
 pub async fn unlock(
     connection: &Connection,
     locked: &Locked,
@@ -151,13 +214,8 @@ pub async fn unlock(
 ) -> Result<UnlockReport, OperateError> {
     let who = connection.unless_interrupted(connection.identity()).await?;
     let mut report = UnlockReport { key: locked.key.clone(), ..UnlockReport::default() };
-    report.cooldown_until = take_lease(connection, locked, now).await?;
-    match &locked.event {
-        Some(event) if event.status.is_open() => {
-            let closed = close(connection, event, &format!("{}: {reason}", who.arn), now).await;
-            report.event_closed = attempt(&mut report.undone, "closing the event", closed).unwrap_or_default();
-        }
-        _ => {}
+    if locked.until.is_some() {
+        report.cooldown_until = take_lease(connection, locked, now).await?;
     }
     free_places(connection, locked, &mut report).await;
     let rule = RuleId::parse(&locked.rule).map_or(Scope::All, Scope::Rule);
@@ -174,7 +232,13 @@ pub async fn unlock(
         evidence: format!("took {} from event {} of {}", locked.key, locked.event_id, locked.holder),
     };
     let recorded = record(connection, &who, &deed, now).await;
-    report.event_id = attempt(&mut report.undone, "writing the event to the ledger", recorded);
+    report.event_id = attempt(&mut report.undone, WRITING, recorded);
+    let open = locked.event.as_ref().filter(|event| event.status.is_open());
+    report.has_event = open.is_some();
+    if let Some(event) = open.filter(|_| report.undone.is_empty()) {
+        let closed = close(connection, event, &format!("{}: {reason}", who.arn), now).await;
+        report.event_closed = attempt(&mut report.undone, "closing the event", closed).unwrap_or_default();
+    }
     Ok(report)
 }
 
@@ -250,7 +314,7 @@ async fn free_places(connection: &Connection, locked: &Locked, report: &mut Unlo
         return;
     };
     let step = "freeing the places in the budget: they end by themselves with the lease";
-    let mut places = match places(event.places.as_deref().unwrap_or("[]")) {
+    let mut places = match places_of(event) {
         Ok(places) => places,
         Err(reason) => {
             let key = format!("EVENT#{}, `places`", event.event_id);
@@ -273,6 +337,10 @@ async fn free_places(connection: &Connection, locked: &Locked, report: &mut Unlo
     }
 }
 
+fn places_of(event: &HealingEvent) -> Result<Vec<ItemKey>, String> {
+    places(event.places.as_deref().unwrap_or("[]"))
+}
+
 fn places(text: &str) -> Result<Vec<ItemKey>, String> {
     let places = match serde_json::from_str(text).map_err(|error| error.to_string())? {
         Places::Many(places) => places,
@@ -282,95 +350,5 @@ fn places(text: &str) -> Result<Vec<ItemKey>, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::operate::fake::{Fake, event};
-    use aws_sdk_dynamodb::types::AttributeValue;
-    use serde_json::json;
-
-    #[test]
-    fn places_are_a_list_or_the_one() {
-        let one = r#"{"pk": "SLOT#ALL", "sk": "0"}"#;
-        assert_eq!(places(one).unwrap(), [ledger::slot_of_all(0)]);
-        assert_eq!(places(&format!("[{one}, {one}]")).unwrap().len(), 2);
-        assert_eq!(places("[]"), Ok(Vec::new()));
-        assert!(places("SLOT#ALL").is_err());
-    }
-
-    async fn locked(fake: &Fake) -> (Connection, Locked) {
-        let mut healing = event("e", "2026-11-24T09:00:00.000Z", "in_progress");
-        healing["cooldown"] = json!({"N": "600"});
-        healing["resource_key"] = json!({"S": "ec2:instance/i-0abc"});
-        healing["places"] = json!({"S": r#"[{"pk": "SLOT#ALL", "sk": "1"}]"#});
-        fake.put(healing);
-        fake.put(json!({
-            "pk": {"S": "RES#ec2:instance/i-0abc"}, "sk": {"S": "STATE"}, "leaseOwner": {"S": "e"}, "leaseHolder": {"S": "arn"},
-            "leaseRule": {"S": "checkout/web"}, "leaseUntil": {"N": "1795521600"}, "cd#checkout/web": {"N": "1795522200"},
-        }));
-        let connection = fake.connection().await;
-        let key = find_key(&connection, "ec2:instance/i-0abc").await.unwrap();
-        let locked = look(&connection, &key).await.unwrap().unwrap();
-        (connection, locked)
-    }
-
-    #[tokio::test]
-    async fn unlocking_is_what_the_recorder_does_at_the_end() {
-        let fake = Fake::start();
-        let (connection, locked) = locked(&fake).await;
-        let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
-        let report = unlock(&connection, &locked, "stuck", now).await.unwrap();
-        assert_eq!(report.undone, []);
-        assert_eq!((report.event_closed, report.cooldown_until), (true, Some(now.as_second() + 600)));
-        assert_eq!(report.places, ["SLOT#ALL 1"]);
-        let updates = fake.updates();
-        let keys: Vec<&str> = updates.iter().map(|call| call["Key"]["pk"]["S"].as_str().unwrap()).collect();
-        assert_eq!(keys, ["RES#ec2:instance/i-0abc", "EVENT#e", "SLOT#ALL"]);
-        assert_eq!(updates[0]["ConditionExpression"], "leaseHolder = :holder AND leaseOwner = :owner");
-        let events: Vec<_> = fake.items().into_iter().filter(|item| item["action"]["S"] == "unlock").collect();
-        assert_eq!(events[0]["resource_key"]["S"], "ec2:instance/i-0abc");
-    }
-
-    #[tokio::test]
-    async fn without_its_event_a_resource_gets_back_what_the_lease_found() {
-        let fake = Fake::start();
-        fake.put(json!({
-            "pk": {"S": "RES#ec2:instance/i-0abc"}, "sk": {"S": "STATE"}, "leaseOwner": {"S": "e"}, "leaseHolder": {"S": "arn"},
-            "leaseRule": {"S": "checkout/web"}, "leaseUntil": {"N": "1795521600"}, "undoCd": {"N": "0"},
-        }));
-        let connection = fake.connection().await;
-        let key = find_key(&connection, "ec2:instance/i-0abc").await.unwrap();
-        let locked = look(&connection, &key).await.unwrap().unwrap();
-        let report = unlock(&connection, &locked, "stuck", Timestamp::UNIX_EPOCH).await.unwrap();
-        assert_eq!((report.cooldown_until, report.undone), (None, Vec::new()));
-        let update = fake.updates()[0]["UpdateExpression"].as_str().unwrap().to_owned();
-        assert!(
-            update.starts_with("SET #cd = undoCd, #att = undoAtt, #win = undoWin, #last = :now REMOVE"),
-            "{update}"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_lease_that_changed_is_not_taken() {
-        let fake = Fake::refusing("leaseHolder = :holder");
-        let (connection, locked) = locked(&fake).await;
-        let error = unlock(&connection, &locked, "stuck", Timestamp::UNIX_EPOCH).await.unwrap_err();
-        assert!(matches!(error, OperateError::Changed { .. }), "{error}");
-        assert!(fake.updates().is_empty() && fake.items().len() == 2);
-    }
-
-    #[test]
-    fn only_a_lease_locks() {
-        let key = ResourceKey::parse("ec2:instance/i-0abc").unwrap();
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let mut found = Item::from([
-            ("cd#checkout/web".to_owned(), AttributeValue::N("5".to_owned())),
-            ("leaseOwner".to_owned(), text("e")),
-            ("leaseRule".to_owned(), text("checkout/web")),
-            ("leaseUntil".to_owned(), AttributeValue::N("7".to_owned())),
-        ]);
-        assert_eq!(of_item(&key, &found), None);
-        found.insert("leaseHolder".to_owned(), text("arn"));
-        let locked = of_item(&key, &found).unwrap();
-        assert_eq!((locked.rule.as_str(), locked.until, locked.cools_down), ("checkout/web", 7, true));
-    }
-}
+#[path = "unlock_test.rs"]
+mod tests;

@@ -21,8 +21,11 @@ const GAP: usize = 2;
 const RESOURCE: usize = 19;
 /// Stack and rule of usual length.
 const RULE: usize = 33;
-/// From this width on everything stands in one line; below, resource and reason have a line of their own.
-const WIDE: usize = 110;
+/// Wider than this no rule's name is given room for, where a line has no more than the rule.
+const RULE_AT_MOST: usize = 48;
+/// From this width on everything stands in one line: a rule's whole name, and enough of the reason to read it. Below, resource
+/// and reason have a line of their own.
+const WIDE: usize = 132;
 
 /// How events are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +47,15 @@ impl EventTable {
         };
         let before = TIME + STATUS + TRY + TOOK + 4 * GAP;
         if width < WIDE {
-            let rule = width.saturating_sub(before).max(8);
+            let rule = width.saturating_sub(before).clamp(8, RULE_AT_MOST);
             let second = width.saturating_sub(TIME + 2 * GAP).max(16);
             let resource = RESOURCE.max(second * 2 / 5).min(second);
             return Self { rule, resource, why: Some(second - resource), one_line: false, fits: true };
         }
         // Twice the gap more: before resource and reason.
         let left = width - before - 2 * GAP;
-        let rule = RULE.min(left * 2 / 5);
-        let resource = (left / 4).max(RESOURCE).min(left - rule);
-        Self { rule, resource, why: Some(left - rule - resource), one_line: true, fits: true }
+        let resource = (left / 4).max(RESOURCE);
+        Self { rule: RULE, resource, why: Some(left - RULE - resource), one_line: true, fits: true }
     }
 
     /// The line above the first event.
@@ -111,14 +113,16 @@ fn painted(status: Status) -> String {
     }
 }
 
-/// Reason and error; for what a person did, what and why.
+/// Reason and error; for what a person did, what and why; where nothing went wrong, who acted on what was seen.
 fn why(event: &HealingEvent) -> String {
     let reason = event.reason.as_deref().unwrap_or_default();
     let parts = match event.source {
         Source::Operator => [event.action.as_str(), reason],
         _ => [reason, event.error_message.as_deref().unwrap_or_default()],
     };
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+    let said = |parts: [&str; 2]| parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+    let why = said(parts);
+    if why.is_empty() { said([event.source.as_str(), event.evidence.as_deref().unwrap_or_default()]) } else { why }
 }
 
 #[cfg(test)]
@@ -167,6 +171,23 @@ mod tests {
         (event.source, event.action) = (Source::Operator, "pause".to_owned());
         let row = without_colours(&EventTable::new(None).row(&event));
         assert!(row.ends_with("pause: load test\n") && row.contains("  checkout  "), "{row}");
+    }
+
+    #[test]
+    fn a_rules_usual_name_is_whole_from_80_columns_on() {
+        for width in 80..200 {
+            let row =
+                without_colours(&EventTable::new(Some(width)).row(&event("ec2-instance-healing", "i-0", "FAILED")));
+            assert!(row.contains("checkout/ec2-instance-healing "), "{width}: {row}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_went_wrong_it_says_what_was_seen() {
+        let mut event = event("web", "i-0abc", "");
+        (event.error_message, event.evidence) = (None, Some("Threshold crossed".to_owned()));
+        let row = without_colours(&EventTable::new(None).row(&event));
+        assert!(row.ends_with("  runbook: Threshold crossed\n"), "{row}");
     }
 
     proptest! {

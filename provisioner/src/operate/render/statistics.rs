@@ -42,6 +42,10 @@ pub fn statistics(report: &StatisticsReport) -> String {
         let events = crate::text::count(report.unreadable, "event");
         text.push_str(&style::yellow(format!("{events} of a newer version cannot be read and are in no figure.\n")));
     }
+    if report.unreadable_rules > 0 {
+        let rules = crate::text::count(report.unreadable_rules, "deployed rule");
+        text.push_str(&style::yellow(format!("The parameter of {rules} cannot be read; they are in no figure.\n")));
+    }
     text
 }
 

@@ -7,8 +7,9 @@ use healstack_model::ledger::{Override, Scope, Switch};
 use serde::Serialize;
 
 use super::{plain, prose, style, undone};
+use crate::operate::recorded::WRITING;
 use crate::operate::time::{shown, shown_seconds};
-use crate::operate::{SwitchReport, Verb};
+use crate::operate::{SwitchReport, UnreadableSwitch, Verb};
 use crate::text::count;
 
 /// Most names that are shown of a long list.
@@ -21,27 +22,42 @@ pub struct GoesOn {
     pub kind: String,
     /// How many rules of it the scope has.
     pub rules: usize,
-    /// How many alarms of those rules have EC2's actions, which are disabled.
-    pub alarms: usize,
+    /// EC2's own actions of those rules that are off: `recover`, `reboot`, …
+    pub off: Vec<String>,
     /// What goes on, in sentences.
     pub sentences: Vec<String>,
 }
 
-/// The overrides in force, the widest first.
+/// The overrides in force, the widest first, and those that cannot be read.
 #[must_use]
-pub fn switches(overrides: &[&Override]) -> String {
-    if overrides.is_empty() {
-        return "Nothing is switched: every rule does what its file says.\n".to_owned();
+pub fn switches(overrides: &[&Override], unreadable: &[UnreadableSwitch]) -> String {
+    let mut text = match (overrides.is_empty(), unreadable.is_empty()) {
+        (true, true) => "Nothing is switched: every rule does what its file says.\n".to_owned(),
+        (true, false) => "Nothing else is switched.\n".to_owned(),
+        (false, _) => table(overrides),
+    };
+    for one in unreadable {
+        let UnreadableSwitch { key, reason, .. } = one;
+        let what = format!("{key} {} {reason}; it may keep its rules from healing", style::red("cannot be read:"));
+        prose(&mut text, 0, "", &what);
+        prose(&mut text, 2, "help: ", &one.help());
     }
+    text
+}
+
+fn table(overrides: &[&Override]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["scope", "mode", "since (UTC)", "until (UTC)", "by", "reason"]);
     for one in overrides {
         let until = one.until.map_or_else(|| "lifted".to_owned(), shown_seconds);
-        let (by, reason) = (plain(who(&one.by)), plain(&one.reason));
-        table.add_row([name(&one.scope), one.switch.to_string(), shown(&one.since_time), until, by, reason]);
+        let since = if one.since_time.is_empty() { "-".to_owned() } else { shown(&one.since_time) };
+        let (by, reason) = (who(one), plain(&one.reason));
+        table.add_row([name(&one.scope), one.switch.to_string(), since, until, by, reason]);
     }
-    format!("{table}\n")
+    // The last column is as wide as its longest text, which is nothing to fill lines with.
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// What was done, what goes on, what could not be done.
@@ -66,13 +82,26 @@ pub fn switch(report: &SwitchReport, goes_on: &[GoesOn], about_rules: Option<&st
         };
         prose(&mut text, 0, "", &sentence);
     }
-    undone(&mut text, &report.undone);
+    undone(&mut text, &report.undone, again(report));
     text
 }
 
+/// What helps after something failed.
+fn again(report: &SwitchReport) -> &'static str {
+    if report.undone.iter().all(|undone| undone.step == WRITING) {
+        return "The switch is as it should be; only the event that says so is missing.";
+    }
+    if report.verb.sets() {
+        "The switch is in force. When the cause is removed, run the same command again, or leave the alarms to the sweeper: it \
+         disables them within five minutes."
+    } else {
+        "When the cause is removed, run the same command again, or leave the alarms to the sweeper: it enables them within five \
+         minutes."
+    }
+}
+
 fn set(text: &mut String, report: &SwitchReport, goes_on: &[GoesOn], about_rules: Option<&str>) {
-    let before = report.before.as_ref().filter(|before| before.switch != report.verb.switch());
-    if let Some(before) = before {
+    if let Some(before) = &report.before {
         prose(text, 0, "", &format!("It takes the place of {}.", told(before)));
     }
     let stopped = match (report.verb, &report.scope) {
@@ -89,12 +118,15 @@ fn set(text: &mut String, report: &SwitchReport, goes_on: &[GoesOn], about_rules
     }
     prose(text, 0, "", &style::bold("What goes on"));
     prose(text, 2, "- ", "healings that have begun, to their end: `healstack events --status in_progress`");
-    for GoesOn { kind, rules, alarms, sentences } in goes_on {
-        let except = match alarms {
-            0 => String::new(),
-            alarms => format!(", but not by its {} with EC2's actions", count(*alarms, "alarm")),
+    for GoesOn { kind, rules, off, sentences } in goes_on {
+        let what = if sentences.is_empty() { "nothing that AWS does by itself" } else { "what AWS does by itself" };
+        let except = match off.as_slice() {
+            [] => String::new(),
+            [one] => format!("; EC2's own {one} actions of these rules are off"),
+            [many @ .., last] => format!("; EC2's own {} and {last} actions of these rules are off", many.join(", ")),
         };
-        prose(text, 2, "- ", &format!("what AWS does by itself for {} of {kind}{except}:", count(*rules, "rule")));
+        let end = if sentences.is_empty() { "" } else { ":" };
+        prose(text, 2, "- ", &format!("{what} for {} of {kind}{except}{end}", count(*rules, "rule")));
         for sentence in sentences {
             prose(text, 4, "- ", sentence);
         }
@@ -134,10 +166,20 @@ fn headline(report: &SwitchReport) -> String {
         (Verb::Enforce, false, Some(other)) => {
             format!("{subject} does not observe. It is under {}, which {resume} lifts.", told(other))
         }
-        (Verb::Resume, false, None) => format!("{subject} is not paused; nothing was changed."),
+        (Verb::Resume, false, None) => format!("No switch pauses {subject}; {}.", nothing_lifted(report)),
         (Verb::Enforce, false, None) => {
-            format!("No switch makes {subject} observe; nothing was changed. The mode of the rule file applies.")
+            let nothing = nothing_lifted(report);
+            format!("No switch makes {subject} observe; {nothing}. The mode of the rule file applies.")
         }
+    }
+}
+
+/// What became of the alarms where there was no switch to lift: its time was over, or somebody had deleted it.
+fn nothing_lifted(report: &SwitchReport) -> &'static str {
+    match (report.alarms.is_empty(), report.undone.is_empty()) {
+        (false, _) => "alarms that were still disabled act again",
+        (true, true) => "nothing was changed",
+        (true, false) => "nothing was lifted",
     }
 }
 
@@ -155,19 +197,24 @@ fn names(text: &mut String, what: &str, names: &[String]) {
 }
 
 /// An override in a sentence.
-fn told(one: &Override) -> String {
-    let until = one.until.map(|until| format!(" until {} UTC", shown_seconds(until))).unwrap_or_default();
-    let (reason, by) = (plain(&one.reason), plain(who(&one.by)));
-    format!("the {} of {}{until} ({reason}; {by}, {} UTC)", one.switch, name(&one.scope), shown(&one.since_time))
+#[must_use]
+pub fn told(one: &Override) -> String {
+    let until = one
+        .until
+        .map_or_else(|| " until it is lifted".to_owned(), |until| format!(" until {} UTC", shown_seconds(until)));
+    let reason = if one.reason.is_empty() { String::new() } else { format!("{}; ", plain(&one.reason)) };
+    let since = if one.since_time.is_empty() { String::new() } else { format!(", {} UTC", shown(&one.since_time)) };
+    format!("the {} of {}{until} ({reason}{}{since})", one.switch, name(&one.scope), who(one))
 }
 
 fn name(scope: &Scope) -> String {
     if *scope == Scope::All { "every rule".to_owned() } else { scope.to_string() }
 }
 
-/// The part of an ARN that names a person or a role's session.
-fn who(arn: &str) -> &str {
-    arn.rsplit(':').next().filter(|who| !who.is_empty()).unwrap_or(arn)
+/// The part of an ARN that names a person or a role's session. An item that names nobody was not written by this command line.
+fn who(one: &Override) -> String {
+    let who = one.by.rsplit(':').next().filter(|who| !who.is_empty()).unwrap_or(&one.by);
+    if who.is_empty() { "written by hand".to_owned() } else { plain(who) }
 }
 
 #[cfg(test)]
@@ -196,6 +243,7 @@ mod tests {
             others: Vec::new(),
             alarms: vec!["heal--checkout--ec2-instance-healing--system".to_owned()],
             alarms_kept: Vec::new(),
+            stopped: Vec::new(),
             event_id: None,
             undone: Vec::new(),
         }
@@ -205,8 +253,8 @@ mod tests {
         let goes_on = GoesOn {
             kind: "infrastructure/ec2-instance-healing".to_owned(),
             rules: 1,
-            alarms: 1,
-            sentences: vec!["EC2 recovers the instance.".to_owned()],
+            off: vec!["reboot".to_owned(), "recover".to_owned()],
+            sentences: vec!["An Auto Scaling group replaces its members.".to_owned()],
         };
         anstream::adapter::strip_str(&switch(report, &[goes_on], None)).to_string()
     }
@@ -236,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_table_names_scope_person_and_reason() {
-        let text = switches(&[&one(Scope::All, Switch::Pause)]);
+        let text = switches(&[&one(Scope::All, Switch::Pause)], &[]);
         for part in [
             "every rule",
             "pause",
@@ -247,6 +295,61 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert!(switches(&[]).contains("every rule does what its file says"));
+        assert!(switches(&[], &[]).contains("every rule does what its file says"));
+    }
+
+    #[test]
+    fn the_table_fills_no_lines_and_names_what_was_written_by_hand() {
+        let mut by_hand = one(Scope::All, Switch::Pause);
+        (by_hand.by, by_hand.since_time, by_hand.reason) = (String::new(), String::new(), "why ".repeat(60));
+        let text = switches(&[&by_hand, &one(Scope::parse("shop").unwrap(), Switch::Observe)], &[]);
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
+        assert!(text.contains("written by hand"), "{text}");
+        by_hand.reason = String::new();
+        assert_eq!(told(&by_hand), "the pause of every rule until 2026-11-24 12:00:00 UTC (written by hand)");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_listed_with_the_way_out() {
+        let unreadable = UnreadableSwitch {
+            key: "CONTROL/checkout".to_owned(),
+            scope: Scope::parse("checkout").ok(),
+            reason: "its mode is `stop`".to_owned(),
+            delete: "aws dynamodb delete-item".to_owned(),
+        };
+        let text = anstream::adapter::strip_str(&switches(&[], &[unreadable])).to_string();
+        for part in
+            ["Nothing else", "CONTROL/checkout cannot be read: its mode is `stop`", "`aws dynamodb delete-item`"]
+        {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_pause_takes_the_place_of_is_told() {
+        let mut report = report(Verb::Pause);
+        report.before = Some(one(report.scope.clone(), Switch::Pause));
+        let text = text(&report).replace('\n', " ");
+        assert!(
+            text.contains("It takes the place of the pause of checkout until 2026-11-24 12:00:00 UTC (load"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn nothing_was_changed_only_where_that_is_so() {
+        let mut report = report(Verb::Resume);
+        (report.changed, report.scope) = (false, Scope::All);
+        let with_alarms = text(&report);
+        assert!(with_alarms.starts_with("No switch pauses every rule; alarms that were still"), "{with_alarms}");
+        report.alarms = Vec::new();
+        assert_eq!(text(&report), "No switch pauses every rule; nothing was changed.\n");
+    }
+
+    #[test]
+    fn an_event_that_could_not_be_written_is_nothing_to_do_again() {
+        let mut report = report(Verb::Pause);
+        report.undone = vec![Undone { step: WRITING.to_owned(), error: "throttled".to_owned(), help: None }];
+        assert!(text(&report).contains("only the event that says so is missing"));
     }
 }
