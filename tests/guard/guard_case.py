@@ -313,6 +313,13 @@ class GuardCase(LocalCase):
         typed = {key: {"N": str(value)} if isinstance(value, int) else {"S": value} for key, value in item.items()}
         self.clients["dynamodb"].put_item(TableName=TABLE, Item=typed)
 
+    def occupy(self, pk: str, sk: int = 0) -> None:
+        """Takes a slot for somebody else."""
+        until = int(self.start) + 5000
+        self.put(
+            {"pk": pk, "sk": str(sk), "leaseUntil": until, "leaseOwner": "x", "schema_version": 1, "ttl": until + 4000}
+        )
+
     def age(self, seconds: int) -> None:
         """Lets time pass: everything in the ledger becomes older."""
         for item in self.scan():

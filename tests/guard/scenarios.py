@@ -31,16 +31,7 @@ def in_flight(case: GuardCase) -> None:
 
 def over_budget(case: GuardCase) -> None:
     """No slot is free: what was taken is given back."""
-    case.put(
-        {
-            "pk": f"SLOT#{RULE}",
-            "sk": "0",
-            "leaseUntil": int(case.start) + 5000,
-            "leaseOwner": "x",
-            "schema_version": 1,
-            "ttl": int(case.start) + 9000,
-        }
-    )
+    case.occupy(f"SLOT#{RULE}")
     case.guard(case.alarm_event("e1"))
 
 
@@ -94,16 +85,7 @@ def throttled_for_ever(case: GuardCase) -> None:
 
 def offered_over_budget(case: GuardCase) -> None:
     """An offer of the sweeper that the budget refuses."""
-    case.put(
-        {
-            "pk": f"SLOT#{RULE}",
-            "sk": "0",
-            "leaseUntil": int(case.start) + 5000,
-            "leaseOwner": "x",
-            "schema_version": 1,
-            "ttl": int(case.start) + 9000,
-        }
-    )
+    case.occupy(f"SLOT#{RULE}")
     case.fleet_alarm()
     case.sweep()
 

@@ -219,24 +219,14 @@ class Budgets(GuardCase):
 
     def test_the_last_free_slot_is_found(self) -> None:
         for index in range(9):
-            taken = {"leaseUntil": int(self.start) + 5000, "leaseOwner": "x", "schema_version": 1}
-            self.put({"pk": "SLOT#ALL", "sk": str(index), **taken, "ttl": int(self.start) + 9000})
+            self.occupy("SLOT#ALL", index)
         for attempt in range(3):
             self.assertEqual("STARTED", self.decision(self.alarm_event(f"e{attempt}", resource=f"i-0aa0000{attempt}")))
             self.finish()
 
     def test_slot_over_all_rules(self) -> None:
         for index in range(10):
-            self.put(
-                {
-                    "pk": "SLOT#ALL",
-                    "sk": str(index),
-                    "leaseUntil": int(self.start) + 5000,
-                    "leaseOwner": "x",
-                    "schema_version": 1,
-                    "ttl": int(self.start) + 9000,
-                }
-            )
+            self.occupy("SLOT#ALL", index)
         self.assertEqual("BUDGET_ALL", self.decision(self.alarm_event("e1")))
         untouched = rested(end=-600, attempts=0, begin=0, **{"cd#shop/heal": 0, "last#shop/heal": 1})
         self.assert_ledger({STATE: untouched, "EVENT#e1": skipped("e1", "BUDGET_ALL")}, "SLOT#ALL")
