@@ -10,9 +10,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from local_case import REGION, LocalCase
-
 from core_stack import CORE_JSON, GUARD, RECORDER, RESOURCE, RULE, SHIPPED, SWEEPER, TABLE, rule_resources
+from local_case import REGION, LocalCase
 
 # Attributes that are whole seconds since 1970, compared with the start of the test.
 TIMES = re.compile(r"^(leaseUntil|deadline|until|since|undoCd|undoWin|(cd|last|win|told)#.*)$")
