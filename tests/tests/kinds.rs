@@ -123,7 +123,11 @@ fn a_longer_lease_is_kept() {
         if path.ends_with(KIND) { text.replace("signals:\n", "lease: 2h\nsignals:\n") } else { text }
     };
     add_fixture_kinds(&project, longer).unwrap();
-    assert!(project.compile().template("shop").contains("\"lease_seconds\": 7200"));
+    let compiled = project.compile();
+    assert!(compiled.template("shop").contains("\"lease_seconds\": 7200"));
+    assert!(compiled.template("shop").contains("its lease is 7200 s"), "the reader is told another lease");
+    let leases: Vec<_> = compiled.stacks.iter().flat_map(|stack| &stack.rules).map(|rule| rule.lease).collect();
+    assert_eq!([Some(7200)], leases.as_slice());
 }
 
 #[test]

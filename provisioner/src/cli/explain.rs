@@ -9,7 +9,6 @@ use crate::project::Compiled;
 use crate::schema::{list, nearest};
 use crate::yaml::{Node, Value as Yaml};
 use healstack_model::Mode;
-use healstack_model::guard::lease_seconds;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -79,8 +78,8 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         let _ = writeln!(out, "  after {:<9} {}", seconds(alarm.detection_seconds), alarm.description);
         let _ = writeln!(out, "  {DIM}{:<15} {}{DIM:#}\n{:18}{}", "", alarm.name, "", reaction(rule, kind, alarm));
     }
-    if let Some(runbook) = &rule.runbook {
-        let lease = seconds(lease_seconds(runbook.worst_case));
+    if let Some((runbook, lease)) = rule.runbook.as_ref().zip(rule.lease) {
+        let lease = seconds(lease);
         heading(
             &mut out,
             &format!("What the runbook does, in {} at most (lease {lease})", seconds(runbook.worst_case)),
@@ -253,10 +252,10 @@ fn value(rule: &CompiledRule, kind: &Kind) -> Value {
         "parameters": healing.parameters,
         "native": kind.definition.native,
         "alarms": alarms,
-        "runbook": rule.runbook.as_ref().map(|runbook| json!({
+        "runbook": rule.runbook.as_ref().zip(rule.lease).map(|(runbook, lease)| json!({
             "description": runbook.description,
             "worst_case_seconds": runbook.worst_case,
-            "lease_seconds": lease_seconds(runbook.worst_case),
+            "lease_seconds": lease,
             "steps": runbook.steps.iter().map(|step| json!({"name": step.name, "does": deed(step)})).collect::<Vec<_>>(),
         })),
         "verification": kind.definition.verification,

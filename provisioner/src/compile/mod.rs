@@ -64,6 +64,8 @@ pub struct CompiledRule {
     pub alarms: Vec<AlarmInfo>,
     /// Its runbook.
     pub runbook: Option<Runbook>,
+    /// Its runbook's lease, in seconds: the kind's, or what the worst case needs.
+    pub lease: Option<u64>,
     /// The statements of the runbook's role.
     pub statements: Vec<Node>,
     /// Its resources.
@@ -205,9 +207,9 @@ impl<'a> Compiler<'a> {
         let parameter = parameter(&identity, &healing, kind, lease);
         problems.extend(limits::check_parameter(&identity, &parameter));
         resources.insert(0, self.parameter_resource(stack, &healing, &parameter));
-        if let Some(runbook) = &runbook {
+        if let Some((runbook, lease)) = runbook.as_ref().zip(lease) {
             resources.push(self.role_resource(stack, &healing, &statements));
-            resources.push(self.document_resource(stack, &healing, runbook));
+            resources.push(self.document_resource(stack, &healing, runbook, lease));
         }
         problems.extend(limits::check_references(&identity, resources.iter()));
         problems.extend(limits::check_sizes(&identity, &resources, &self.environment.region));
@@ -215,7 +217,7 @@ impl<'a> Compiler<'a> {
             return Err(problems);
         }
         template::qualify(&mut resources, &healstack_model::naming::logical_id(&healing.rule.name));
-        let rule = CompiledRule { identity, alarms, runbook, statements, resources: resources.len(), healing };
+        let rule = CompiledRule { identity, alarms, runbook, lease, statements, resources: resources.len(), healing };
         let block = Block { heading: heading(&rule, kind), resources };
         Ok((rule, block))
     }

@@ -62,8 +62,14 @@ impl Compiler<'_> {
         }
     }
 
-    /// The runbook.
-    pub(super) fn document_resource(&self, stack: &StackName, healing: &HealingLoop, runbook: &Runbook) -> Resource {
+    /// The runbook, with its lease in seconds for the reader.
+    pub(super) fn document_resource(
+        &self,
+        stack: &StackName,
+        healing: &HealingLoop,
+        runbook: &Runbook,
+        lease: u64,
+    ) -> Resource {
         let mut content = runbook.content.clone();
         if let Yaml::Mapping(entries) = &mut content.value {
             // After schemaVersion and description.
@@ -83,7 +89,7 @@ impl Compiler<'_> {
         Resource {
             id: "Runbook".to_owned(),
             comment: Some(format!(
-                "Takes at most {} s; its lease is 20 % longer. {}",
+                "Takes at most {} s; its lease is {lease} s. {}",
                 runbook.worst_case, runbook.description
             )),
             body: Node::map(body),
