@@ -13,4 +13,4 @@ pub mod rule;
 pub use duration::Seconds;
 pub use name::{EnvironmentName, Prefix, RuleName, StackName};
 pub use naming::Names;
-pub use rule::{Action, Budget, Layer, Mode, Notify, Rule, RuleFile};
+pub use rule::{Action, Budget, Layer, Mode, MuteWindow, Notify, Rule, RuleFile};

@@ -2,7 +2,7 @@
 //! and a changed name replaces the resource. Everything that names a resource asks this module.
 //!
 //! ```text
-//! stack      <prefix>--<stack>                                 heal--checkout
+//! stack      <prefix>--<stack>[--<part>]                      heal--checkout
 //! alarm      <prefix>--<stack>--<rule>--<signal>[--<resource>] heal--checkout--ec2-instance-healing--system
 //! document   <prefix>--<stack>--<rule>[--<part>]               heal--checkout--ec2-instance-healing
 //! role       <prefix>--<stack>--<rule>[--<part>]--<region>     at most 64 characters, shortened with a hash
@@ -46,6 +46,12 @@ impl Names {
         }
     }
 
+    /// A mute rule of a rule's alarms; `number` counts a rule's from 1.
+    #[must_use]
+    pub fn mute_rule(&self, stack: &StackName, rule: &RuleName, number: usize) -> String {
+        format!("{}--{stack}--{rule}--mute-{number}", self.prefix)
+    }
+
     /// The Systems Manager document (runbook) of a rule.
     #[must_use]
     pub fn document(&self, stack: &StackName, rule: &RuleName) -> String {
@@ -81,6 +87,13 @@ impl Names {
     pub fn core_role(&self, role: &str) -> String {
         shorten(&format!("{}--core--{role}--{}", self.prefix, self.region), MAX_ROLE_NAME)
     }
+}
+
+/// The folder of a part of a rule file's stack, which is also how its CloudFormation stack ends: the first is the stack
+/// itself. No stack of a user is named like a later one, since names hold no `--`.
+#[must_use]
+pub fn part(stack: &StackName, part: usize) -> String {
+    if part == 1 { stack.to_string() } else { format!("{stack}--{part}") }
 }
 
 /// Shortens `name` to `limit` characters, keeping its head and ending in a hash of the whole, so that two long names

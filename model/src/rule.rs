@@ -82,6 +82,10 @@ pub struct Rule {
     /// The name of an alarm that stops this rule's healing while it is in ALARM, for instance the alarm of a dependency.
     #[schemars(length(min = 1, max = 255))]
     pub suppress_while: Option<String>,
+    /// When the rule's alarms are muted: nothing is healed and nobody is told. A failure that outlasts the window is healed after it.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    pub mute_windows: Vec<MuteWindow>,
     /// Overrides of the signal's threshold and datapoints, as this kind of rule allows them.
     #[serde(default)]
     pub signal: Map<String, Value>,
@@ -91,6 +95,42 @@ pub struct Rule {
 
 fn yes() -> bool {
     true
+}
+
+/// A recurring or single window in which a rule's alarms are muted: a schedule of CloudWatch's alarm mute rules.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct MuteWindow {
+    /// When it begins: `cron(minutes hours day-of-month month day-of-week)`, or once, `at(2026-12-24T18:00)`.
+    #[schemars(
+        regex(pattern = r"^(cron\(\S+( \S+){4}\)|at\([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}\))$"),
+        extend("x-help" = "write `cron(0 2 * * SUN)`, five fields, or `at(2026-12-24T18:00)`")
+    )]
+    pub schedule: String,
+    /// How long it lasts: one minute to 15 days.
+    pub duration: Seconds,
+    /// The time zone of the schedule, for instance Europe/Berlin. Default: UTC.
+    #[schemars(
+        regex(pattern = r"^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$"),
+        extend("x-help" = "write a name of the time zone database, for instance Europe/Berlin")
+    )]
+    pub timezone: Option<String>,
+}
+
+impl MuteWindow {
+    /// CloudWatch's limits on a window's length in seconds: one minute and 15 days (`Schedule` of `PutAlarmMuteRule`, 2026-11).
+    pub const LENGTH: std::ops::RangeInclusive<u64> = 60..=15 * 24 * 3600;
+
+    /// The length as ISO 8601 duration.
+    #[must_use]
+    pub fn iso_duration(&self) -> String {
+        let seconds = self.duration.get();
+        let part = |value: u64, unit: &str| if value > 0 { format!("{value}{unit}") } else { String::new() };
+        let days = part(seconds / 86_400, "D");
+        let time = [part(seconds / 3600 % 24, "H"), part(seconds / 60 % 60, "M"), part(seconds % 60, "S")].concat();
+        if time.is_empty() { format!("P{days}") } else { format!("P{days}T{time}") }
+    }
 }
 
 /// A layer of the architecture, as REL11-BP03 divides it.
@@ -253,6 +293,16 @@ mod tests {
         .unwrap();
         assert_eq!(rule.cooldown_period.map(Seconds::get), Some(600));
         assert_eq!(rule.max_attempts, Some(3));
+    }
+
+    #[test]
+    fn mute_windows_last_as_iso_8601_says() {
+        let lasts = |seconds: u64| {
+            let window = MuteWindow { schedule: String::new(), duration: Seconds::clamped(seconds), timezone: None };
+            window.iso_duration()
+        };
+        assert_eq!((lasts(7200), lasts(90), lasts(172_800)), ("PT2H".into(), "PT1M30S".into(), "P2D".into()));
+        assert_eq!(lasts(129_600), "P1DT12H");
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct Environment {
     /// Bounds over all rules together.
     #[serde(default)]
     pub budget: EnvironmentBudget,
+    /// Quotas of the account and region that AWS has raised. Default: AWS's own.
+    #[serde(default)]
+    pub quotas: Quotas,
     /// An existing bucket for templates over 51,200 bytes. Without it, a stack that creates one is generated when it is needed.
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
     pub artifact_bucket: Option<String>,
@@ -75,6 +78,25 @@ impl Default for EnvironmentBudget {
     fn default() -> Self {
         Self { concurrent: 10 }
     }
+}
+
+/// Quotas of an account and region, all of which Service Quotas can raise. What is not named has AWS's default.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct Quotas {
+    /// CloudWatch alarms. Default 5000.
+    pub alarms: Option<u32>,
+    /// CloudWatch alarms on a Metrics Insights query. Default 200.
+    pub fleet_alarms: Option<u32>,
+    /// EventBridge rules on the default event bus. Default 300, and 100 in some regions.
+    pub event_rules: Option<u32>,
+    /// Systems Manager documents. Default 500.
+    pub documents: Option<u32>,
+    /// Parameter Store's standard parameters. Default 10000.
+    pub parameters: Option<u32>,
+    /// IAM roles of the account. Default 1000.
+    pub roles: Option<u32>,
 }
 
 fn yes() -> bool {

@@ -1,9 +1,10 @@
 //! `generated/<environment>/<stack>/template.yaml`: what was compiled, on disk for review.
 
-use crate::compile::CompiledStack;
+use crate::compile::{self, CompiledStack, Placement};
 use crate::diagnostics::Problem;
+use healstack_model::{StackName, naming};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,49 @@ pub fn write(root: &Path, files: &[File]) -> Result<(), Problem> {
         path.parent().map(fs::remove_dir).transpose().ok();
     }
     Ok(())
+}
+
+/// Where rules were generated before: which stacks have siblings, and which rule is in which.
+#[derive(Debug)]
+pub struct Placements {
+    templates: BTreeSet<PathBuf>,
+    dir: PathBuf,
+    divided: BTreeMap<String, Vec<usize>>,
+}
+
+impl Placements {
+    /// Looks at which templates there are in an environment's folder.
+    pub fn find(dir: PathBuf) -> Result<Self, Problem> {
+        let templates = on_disk(&dir)?;
+        let mut divided: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for path in &templates {
+            let folder = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+            if let Some((stack, part)) = folder.as_deref().and_then(|folder| folder.split_once("--"))
+                && let Ok(part) = part.parse()
+            {
+                divided.entry(stack.to_owned()).or_default().push(part);
+            }
+        }
+        Ok(Self { templates, dir, divided })
+    }
+
+    /// Where the rules of a stack were, from the headings of its templates. Nothing is read for a stack that is one and not
+    /// too large for that.
+    pub fn of(&self, stack: &StackName, too_large: bool) -> Result<Placement, Problem> {
+        let siblings = self.divided.get(stack.as_str());
+        let mut found = Placement::new();
+        if siblings.is_none() && !too_large {
+            return Ok(found);
+        }
+        for part in std::iter::once(1).chain(siblings.into_iter().flatten().copied()) {
+            let path = self.dir.join(naming::part(stack, part)).join(TEMPLATE);
+            if self.templates.contains(&path) {
+                let text = read(&path)?.unwrap_or_default();
+                found.extend(compile::headings(&text, stack).map(|rule| (rule.to_owned(), part)));
+            }
+        }
+        Ok(found)
+    }
 }
 
 fn read(path: &Path) -> Result<Option<String>, Problem> {

@@ -3,9 +3,10 @@
 use crate::compile::{CompiledStack, compile_all};
 use crate::config::{self, Config, Environment};
 use crate::diagnostics::{Problem, Problems, Source};
+use crate::generated::Placements;
 use crate::kinds::{Catalog, TemplateFiles};
 use crate::rules;
-use healstack_model::EnvironmentName;
+use healstack_model::{EnvironmentName, StackName};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,9 @@ impl Project {
         let sets = rules::load(&self.root.join("rules"), "rules", &catalog, problems);
         let config = config?;
         let (name, selected) = problems.take(config.select(environment))?;
-        let stacks = compile_all(&catalog, &name, selected, sets, problems);
+        let before = problems.take(Placements::find(self.generated(&name)))?;
+        let placed = |stack: &StackName, too_large: bool| before.of(stack, too_large);
+        let stacks = compile_all(&catalog, &name, selected, &placed, sets, problems);
         Some(Compiled { environment: selected.clone(), environment_name: name, catalog, stacks })
     }
 }

@@ -97,7 +97,7 @@ fn a_grant_without_a_call() {
         "permissions:\n",
         "permissions:\n  sqs:PurgeQueue: {resources: target}\n",
         &[
-            "templates/platform/queue-redrive-healing/kind.yaml:18:3",
+            "templates/platform/queue-redrive-healing/kind.yaml:20:3",
             "grants sqs:PurgeQueue, which its runbook never calls",
         ],
     );
@@ -220,8 +220,8 @@ fn what_the_compiler_cannot_bound() {
     assert_refused(
         RUNBOOK,
         "action: aws:executeAwsApi",
-        "action: aws:runCommand",
-        &["uses aws:runCommand, which the compiler does not know"],
+        "action: aws:executeScript",
+        &["uses aws:executeScript, which the compiler does not know"],
     );
     assert_refused(
         RUNBOOK,

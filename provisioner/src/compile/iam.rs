@@ -73,9 +73,15 @@ pub(super) fn statements(
 /// Whether a template calls an API in a part that this rule's parameters leave out.
 fn mentions(template: &str, call: &str) -> bool {
     let api = call.split_once(':').map_or(call, |(_, api)| api);
-    template
-        .match_indices(&format!("Api: {api}"))
-        .any(|(at, found)| !template[at + found.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
+    let by_action = match call {
+        "ssm:SendCommand" | "ssm:ListCommands" | "ssm:ListCommandInvocations" => "aws:runCommand",
+        "sns:Publish" => "aws:approve",
+        _ => "",
+    };
+    (!by_action.is_empty() && template.contains(by_action))
+        || template
+            .match_indices(&format!("Api: {api}"))
+            .any(|(at, found)| !template[at + found.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 /// The action, and `Resource` and `Condition`.

@@ -23,8 +23,9 @@ const MAX_EVENT_PATTERN: usize = 2048;
 /// IAM quota, 2026-11: 10,240 characters for all inline policies of a role, without white space.
 const MAX_INLINE_POLICIES: usize = 10_240;
 /// Properties that name a resource in the account, by type.
-const NAMES: [(&str, &str); 14] = [
+const NAMES: [(&str, &str); 15] = [
     ("AWS::CloudWatch::Alarm", "AlarmName"),
+    ("AWS::CloudWatch::AlarmMuteRule", "Name"),
     ("AWS::DynamoDB::Table", "TableName"),
     ("AWS::Events::Rule", "Name"),
     ("AWS::IAM::Role", "RoleName"),

@@ -1,10 +1,13 @@
 //! Resources that every rule has: its parameter, and with a runbook the role and the document.
 
-use super::{Compiler, Resource, Runbook, limits};
+use super::{AlarmInfo, Compiler, Resource, Runbook, limits};
 use crate::rules::HealingLoop;
 use crate::yaml::{Entry, Node, Value as Yaml};
 use healstack_model::StackName;
 use serde_json::Value;
+
+/// CloudWatch's limit, 2026-11: 100 alarms a mute rule (`MuteTargets` of `PutAlarmMuteRule`).
+const MUTED_ALARMS: usize = 100;
 
 impl Compiler<'_> {
     /// The rule's Parameter Store parameter.
@@ -60,6 +63,43 @@ impl Compiler<'_> {
             comment: Some("Derived from what the runbook calls, limited to what the rule's target selects.".to_owned()),
             body,
         }
+    }
+
+    /// The windows in which the rule's alarms are muted.
+    pub(super) fn mute_resources(
+        &self,
+        stack: &StackName,
+        healing: &HealingLoop,
+        alarms: &[AlarmInfo],
+    ) -> Vec<Resource> {
+        let mut found = Vec::new();
+        for window in &healing.rule.mute_windows {
+            for alarms in alarms.chunks(MUTED_ALARMS) {
+                let number = found.len() + 1;
+                let mut schedule = vec![
+                    Entry::new("Expression", window.schedule.as_str()),
+                    Entry::new("Duration", window.iso_duration()),
+                ];
+                schedule.extend(window.timezone.as_deref().map(|zone| Entry::new("Timezone", zone)));
+                let names: Vec<Node> = alarms.iter().map(|alarm| Node::from(alarm.name.as_str())).collect();
+                let properties = vec![
+                    Entry::new("Name", self.names.mute_rule(stack, &healing.rule.name, number)),
+                    Entry::new("Description", format!("A mute window of {stack}/{}", healing.rule.name)),
+                    Entry::new("Rule", Node::map(vec![Entry::new("Schedule", Node::map(schedule))])),
+                    Entry::new("MuteTargets", Node::map(vec![Entry::new("AlarmNames", names)])),
+                ];
+                let body = vec![
+                    Entry::new("Type", "AWS::CloudWatch::AlarmMuteRule"),
+                    Entry::new("Properties", Node::map(properties)),
+                ];
+                found.push(Resource {
+                    id: format!("MuteWindow{number}"),
+                    comment: Some("Nothing is healed and nobody is told while it is open; what still fails then is offered again.".to_owned()),
+                    body: Node::map(body),
+                });
+            }
+        }
+        found
     }
 
     /// The runbook, with its lease in seconds for the reader.

@@ -9,8 +9,18 @@ use std::sync::Arc;
 /// Systems Manager's own limit on one `aws:executeAwsApi` call, in seconds (Automation actions reference, 2026-11).
 pub(super) const API_TIMEOUT: u64 = 25;
 /// Actions whose worst case, permissions and verification the compiler understands.
-const ACTIONS: [&str; 5] =
-    ["aws:executeAwsApi", "aws:waitForAwsResourceProperty", "aws:assertAwsResourceProperty", "aws:branch", "aws:sleep"];
+const ACTIONS: [&str; 7] = [
+    "aws:executeAwsApi",
+    "aws:waitForAwsResourceProperty",
+    "aws:assertAwsResourceProperty",
+    "aws:branch",
+    "aws:sleep",
+    "aws:runCommand",
+    "aws:approve",
+];
+/// What `aws:runCommand` calls with the runbook's role (Automation actions reference, 2026-11): it sends the command and
+/// asks until every invocation has ended.
+const COMMAND_CALLS: [&str; 3] = ["ssm:SendCommand", "ssm:ListCommands", "ssm:ListCommandInvocations"];
 /// Systems Manager quota, 2026-11: 64 KB a document.
 const MAX_DOCUMENT: usize = 64 * 1024;
 /// What the guard gives to every runbook besides `ResourceId`, whose pattern is the kind's.
@@ -53,11 +63,24 @@ impl Step {
         Some(format!("{}:{}", text("Service")?, text("Api")?))
     }
 
-    /// Whether the step changes something.
+    /// Every `Service:Api` that the step calls with the runbook's role.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        match self.action.as_str() {
+            "aws:runCommand" => COMMAND_CALLS.map(str::to_owned).to_vec(),
+            "aws:approve" => vec!["sns:Publish".to_owned()],
+            _ => self.call().into_iter().collect(),
+        }
+    }
+
+    /// Whether the step changes something. What a command does on a host is not known here, so it counts as a change.
     #[must_use]
     pub fn writes(&self) -> bool {
         let api = self.inputs.get("Api").and_then(Node::as_str).unwrap_or_default();
-        self.action == "aws:executeAwsApi" && !self.calls_a_human() && !is_read(api)
+        match self.action.as_str() {
+            "aws:executeAwsApi" => !self.calls_a_human() && !is_read(api),
+            action => action == "aws:runCommand",
+        }
     }
 
     /// Whether the step opens an `OpsItem`, which is how a runbook gives up.
@@ -69,7 +92,7 @@ impl Step {
     /// Whether the step can fail for reasons that are not the runbook's own.
     #[must_use]
     pub fn can_fail(&self) -> bool {
-        self.call().is_some() && !self.calls_a_human()
+        !self.calls().is_empty() && !self.calls_a_human()
     }
 
     /// Whether the step proves something.
@@ -140,7 +163,7 @@ impl Runbook {
     /// Every `Service:Api` that it calls.
     #[must_use]
     pub fn calls(&self) -> BTreeSet<String> {
-        self.steps.iter().filter_map(Step::call).collect()
+        self.steps.iter().flat_map(Step::calls).collect()
     }
 }
 

@@ -11,13 +11,13 @@ impl Compiler<'_> {
     /// The core stack, and those that some rule or template size asks for.
     pub(super) fn own_stacks(&self, rules: &[CompiledStack], problems: &mut Problems) -> Vec<CompiledStack> {
         let mut stacks = Vec::new();
-        if self.environment.account_stack && self.needs(rules, Requirement::TelemetryEnrichment) {
-            stacks.extend(self.own_stack("account", "settings of the whole account and region", problems));
+        if self.environment.account_stack && self.needed(rules).next().is_some() {
+            stacks.extend(self.own_stack("account", "settings of the whole account and region", rules, problems));
         }
-        stacks.extend(self.own_stack("core", "guard, recorder, sweeper and their ledger", problems));
+        stacks.extend(self.own_stack("core", "guard, recorder, sweeper and their ledger", rules, problems));
         let large = |stack: &CompiledStack| stack.text.len() > limits::MAX_INLINE_TEMPLATE;
         if self.environment.artifact_bucket.is_none() && (rules.iter().any(large) || stacks.iter().any(large)) {
-            let mut artifacts = self.own_stack("artifacts", "bucket for large templates", problems);
+            let mut artifacts = self.own_stack("artifacts", "bucket for large templates", rules, problems);
             if let Some(stack) = &mut artifacts {
                 let bucket = Node::from("Bucket").tagged("Ref");
                 stack.template.outputs.push(output("ArtifactBucketName", "Where large templates are uploaded", bucket));
@@ -29,18 +29,30 @@ impl Compiler<'_> {
         stacks
     }
 
-    /// Whether a rule that selects by tag needs an account setting.
-    fn needs(&self, rules: &[CompiledStack], requirement: Requirement) -> bool {
-        rules.iter().flat_map(|stack| &stack.rules).any(|rule| {
-            let by_tag = rule.healing.selector.get("tag").is_some();
-            by_tag
-                && rule.healing.mode != Mode::Off
-                && self.catalog.kinds[&rule.healing.kind].definition.requires.contains(&requirement)
+    /// The account settings that some rule needs.
+    fn needed<'r>(&'r self, rules: &'r [CompiledStack]) -> impl Iterator<Item = Requirement> + 'r {
+        rules.iter().flat_map(|stack| &stack.rules).filter(|rule| rule.healing.mode != Mode::Off).flat_map(|rule| {
+            let requires = &self.catalog.kinds[&rule.healing.kind].definition.requires;
+            requires.iter().copied().filter(|requirement| requirement.is_of(&rule.healing.selector))
         })
     }
 
-    fn own_stack(&self, folder: &str, what: &str, problems: &mut Problems) -> Option<CompiledStack> {
-        let context = json!({"env": self.environment_context(), "limits": self.limits()});
+    fn own_stack(
+        &self,
+        folder: &str,
+        what: &str,
+        rules: &[CompiledStack],
+        problems: &mut Problems,
+    ) -> Option<CompiledStack> {
+        let needs = |requirement| self.needed(rules).any(|needed| needed == requirement);
+        let context = json!({
+            "env": self.environment_context(),
+            "limits": self.limits(),
+            "needs": {
+                "telemetry_enrichment": needs(Requirement::TelemetryEnrichment),
+                "autoshift_observer": needs(Requirement::AutoshiftObserver),
+            },
+        });
         let mut blocks = Vec::new();
         for path in self.own_templates(folder) {
             let source = problems.take(self.renderer.render(&path, &context))?;

@@ -32,6 +32,11 @@ pub struct Definition {
     /// Parameter values without a safe meaning. A rule that sets one does not compile.
     #[serde(default, rename = "unsafe")]
     pub unsafe_values: Vec<Decided>,
+    /// Bounds on the rule's own cooldown and attempts. A rule beyond one is held to it, with a warning.
+    #[serde(default)]
+    pub bounds: Bounds,
+    /// REL11-BP03's rule of this kind, where it has one, as that document writes it.
+    pub source: Option<SourceRule>,
     /// The kind's signals: the alarm suffixes, and what heals each.
     #[schemars(extend("minProperties" = 1))]
     pub signals: IndexMap<String, HealedBy>,
@@ -44,6 +49,12 @@ pub struct Definition {
     pub native: Vec<String>,
     /// How it is known that the healing worked.
     pub verification: String,
+    /// What the healing never does, and why, in sentences. Tests hold the templates against the most dangerous of these.
+    #[schemars(length(min = 1))]
+    pub never: Vec<String>,
+    /// How to see the healing work on a real account, in sentences: what to break, what to watch.
+    #[schemars(length(min = 1))]
+    pub test: Vec<String>,
     /// What must be on once in the account.
     #[serde(default)]
     pub requires: Vec<Requirement>,
@@ -64,8 +75,11 @@ pub struct ResourceName {
     #[schemars(regex(pattern = "^[A-Za-z-]+$"))]
     pub kind: String,
     /// The dimensions of the kind's metrics that name it. The value of the last one is the runbook's `ResourceId`.
-    #[schemars(length(min = 1))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dimensions: Vec<String>,
+    /// The selector's field that names the one resource of a rule, by name or ARN, where the signals do not name it.
+    #[serde(default, skip_serializing)]
+    pub from: Option<String>,
     /// Further resources that a healing touches and leases with it, each named by one dimension.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<FurtherResource>,
@@ -106,6 +120,48 @@ pub struct Defaults {
     pub max_attempts: u32,
 }
 
+/// How far a rule may set its own figures.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bounds {
+    /// The shortest cooldown.
+    pub cooldown_period: Option<LeastCooldown>,
+    /// The most attempts.
+    pub max_attempts: Option<MostAttempts>,
+}
+
+/// The shortest cooldown of a kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeastCooldown {
+    /// From the end of a healing to the next.
+    pub least: Seconds,
+    /// Why.
+    pub because: String,
+}
+
+/// The most attempts of a kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MostAttempts {
+    /// Within the rule's window.
+    pub most: u32,
+    /// Why.
+    pub because: String,
+}
+
+/// A rule as REL11-BP03 writes it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRule {
+    /// Its parameters.
+    pub parameters: IndexMap<String, Value>,
+    /// Its cooldown.
+    pub cooldown_period: Seconds,
+    /// Its attempts.
+    pub max_attempts: u32,
+}
+
 /// What was decided about a parameter, or about one value of it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +188,19 @@ pub enum HealedBy {
     Agent,
 }
 
+impl ResourceName {
+    /// The canonical name of the one resource that a selector names, where it does: `<service>:<type>/<name>`, or what its
+    /// ARN says.
+    #[must_use]
+    pub fn key(&self, selector: &Value) -> Option<String> {
+        let named = selector.get(self.from.as_ref()?)?.as_str()?;
+        Some(match named.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+            ["arn", _, service, _, _, resource] => format!("{service}:{}", resource.replacen(':', "/", 1)),
+            _ => format!("{}:{}/{named}", self.service, self.kind),
+        })
+    }
+}
+
 impl HealedBy {
     /// What the guard does with the signal.
     #[must_use]
@@ -150,6 +219,19 @@ impl HealedBy {
 pub enum Requirement {
     /// Resource tags on metrics, for fleet alarms that select by tag.
     TelemetryEnrichment,
+    /// Events of the zonal autoshifts that AWS starts.
+    AutoshiftObserver,
+}
+
+impl Requirement {
+    /// Whether a rule needs it whose selector is this one.
+    #[must_use]
+    pub fn is_of(self, selector: &Value) -> bool {
+        match self {
+            Self::TelemetryEnrichment => selector.get("tag").is_some(),
+            Self::AutoshiftObserver => true,
+        }
+    }
 }
 
 /// What one API call needs.

@@ -156,6 +156,21 @@ impl Catalog {
                 problems.push(Problem::error(message).at(&source, node.span));
             }
         }
+        let resource = &definition.resource;
+        if resource.dimensions.is_empty() == resource.from.is_none() {
+            let span = node.get("resource").map_or(node.span, |node| node.span);
+            problems.push(
+                Problem::error("`resource` needs `dimensions`, or `from`, and not both").at(&source, span).help(
+                    "the guard must know what to lease: by the dimensions of the alarms, or by a field of the selector that names one resource",
+                ),
+            );
+        }
+        let known = |name: &str| definition.parameters.contains_key(name);
+        if let Some(name) = definition.source.iter().flat_map(|rule| rule.parameters.keys()).find(|name| !known(name)) {
+            let span = node.path(&["source", "parameters", name]).map_or(node.span, |node| node.span);
+            let message = format!("REL11-BP03 gives this kind the parameter `{name}`, which it does not have");
+            problems.push(Problem::error(message).at(&source, span).help("add it to `parameters`"));
+        }
         for (field, schemas) in [("parameters", &definition.parameters), ("signal", &definition.signal)] {
             for (name, schema) in schemas {
                 if let Some(fault) = parameter_fault(schema) {
@@ -185,6 +200,19 @@ impl Catalog {
             for target in kind.definition.targets.iter().filter(|target| !known.contains(&target.as_str())) {
                 let help = format!("add templates/targets/{target}.yaml; there are {}", crate::schema::list(&known));
                 problems.push(Problem::error(format!("`{}` heals unknown targets `{target}`", kind.id)).help(help));
+            }
+            if let Some(field) = &kind.definition.resource.from {
+                let texts = |target: &&String| {
+                    let selector = self.targets.get(*target).map(|target| target.selector.json());
+                    let kind = selector.and_then(|selector| selector.get("properties")?.get(field)?.get("type"));
+                    kind.is_some_and(|kind| kind == "string")
+                };
+                if let Some(target) = kind.definition.targets.iter().find(|target| !texts(target)) {
+                    let span = kind.node.path(&["resource", "from"]).map_or(kind.node.span, |node| node.span);
+                    let message =
+                        format!("`{field}` of `{target}` names no resource: it must be a text of its selector");
+                    problems.push(Problem::error(message).at(&kind.source, span));
+                }
             }
             for other in self.kinds.values().filter(|other| other.id > kind.id) {
                 let shared = kind.definition.targets.iter().find(|target| other.definition.targets.contains(target));

@@ -7,7 +7,7 @@ use crate::schema::{list, nearest};
 use crate::text::upper_first;
 use crate::yaml::{self, Entry, Node};
 use healstack_model::rule::{DEFAULT_WINDOW, Defaults, default_stable_for};
-use healstack_model::{Action, Layer, Rule, Seconds};
+use healstack_model::{Action, Layer, MuteWindow, Rule, Seconds};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -25,11 +25,20 @@ pub(super) fn resolve(
     let (target_type, selector) = rule.target.iter().next().map(|(name, selector)| (name.clone(), selector.clone()))?;
     let parameters = with_defaults(&kind.definition.parameters, &rule.parameters);
     let signal = with_defaults(&kind.definition.signal, &rule.signal);
-    let cooldown = rule.cooldown_period.unwrap_or(kind.definition.defaults.cooldown_period);
-    let max_attempts = rule.max_attempts.unwrap_or(kind.definition.defaults.max_attempts);
+    let (cooldown, max_attempts) = bounded(source, node, &rule, kind, problems);
     let window = rule.window.or(defaults.window).unwrap_or_else(|| Seconds::clamped(DEFAULT_WINDOW));
     let stable_for =
         rule.stable_for.or(defaults.stable_for).unwrap_or_else(|| Seconds::clamped(default_stable_for(cooldown.get())));
+    for (index, muted) in rule.mute_windows.iter().enumerate() {
+        if !MuteWindow::LENGTH.contains(&muted.duration.get()) {
+            let span = node.pointer(&format!("/mute_windows/{index}/duration")).map_or(node.span, |node| node.span);
+            problems.push(
+                Problem::error(format!("a mute window cannot last {}", muted.duration))
+                    .at(source, span)
+                    .help("write a duration from 1m to 15d"),
+            );
+        }
+    }
     if window <= cooldown {
         let span = node.get("window").or_else(|| node.get("cooldown_period")).map_or(node.span, |node| node.span);
         problems.push(
@@ -55,6 +64,28 @@ pub(super) fn resolve(
         span: node.span,
         rule,
     })
+}
+
+/// The rule's cooldown and attempts, held to the kind's bounds; told where the rule says otherwise.
+fn bounded(source: &Arc<Source>, node: &Node, rule: &Rule, kind: &Kind, problems: &mut Problems) -> (Seconds, u32) {
+    let mut told = |field: &str, message: String, help: String| {
+        let span = node.get(field).map_or(node.span, |node| node.span);
+        problems.push(Problem::warning(message).at(source, span).help(help));
+    };
+    let definition = &kind.definition;
+    let mut cooldown = rule.cooldown_period.unwrap_or(definition.defaults.cooldown_period);
+    if let Some(bound) = definition.bounds.cooldown_period.as_ref().filter(|bound| cooldown < bound.least) {
+        let message = format!("`cooldown_period: {cooldown}` is held to {} here: {}", bound.least, bound.because);
+        told("cooldown_period", message, format!("write `cooldown_period: {}`, or longer", bound.least));
+        cooldown = bound.least;
+    }
+    let mut attempts = rule.max_attempts.unwrap_or(definition.defaults.max_attempts);
+    if let Some(bound) = definition.bounds.max_attempts.as_ref().filter(|bound| attempts > bound.most) {
+        let message = format!("`max_attempts: {attempts}` is held to {} here: {}", bound.most, bound.because);
+        told("max_attempts", message, format!("write `max_attempts: {}`", bound.most));
+        attempts = bound.most;
+    }
+    (cooldown, attempts)
 }
 
 /// Selects the kind and tells everything that it says against the rule, as far as the rule can be understood: one field

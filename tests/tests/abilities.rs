@@ -1,0 +1,195 @@
+//! What a kind can ask for besides alarms and API calls: commands on hosts, approvals, bounds, one resource a rule, and
+//! what every rule can: mute windows.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use healstack::diagnostics::Severity;
+use healstack_tests::{Outcome, RULE, TestProject, add_fixture_kinds, fixture_rule, rule_file};
+
+/// Compiles a rule of the fixture kind after edits of its files, each `(file, from, to)`.
+fn compile_with(rule: &str, edits: &[(&str, &str, &str)]) -> Outcome {
+    let project = TestProject::with_rules(rule).unwrap();
+    add_fixture_kinds(&project, |path, text| {
+        edits.iter().filter(|(file, _, _)| path.ends_with(file)).fold(text, |text, (_, from, to)| {
+            assert!(text.contains(from), "{path} has no `{from}`");
+            text.replace(from, to)
+        })
+    })
+    .unwrap();
+    project.compile()
+}
+
+#[track_caller]
+fn assert_told(told: &[String], parts: &[&str]) {
+    let told = told.join("\n");
+    for part in parts {
+        assert!(told.contains(part), "`{part}` is not in:\n{told}");
+    }
+}
+
+const COMMAND: (&str, &str, &str) = (
+    "runbook.yaml.hbs",
+    "mainSteps:\n",
+    "mainSteps:
+  - name: tell
+    action: aws:runCommand
+    timeoutSeconds: 600
+    onFailure: step:escalate
+    inputs: {DocumentName: my-command, InstanceIds: [i-0123456789abcdef0]}
+    nextStep: move
+",
+);
+const APPROVAL: (&str, &str, &str) = (
+    "runbook.yaml.hbs",
+    "mainSteps:\n",
+    "mainSteps:
+  - name: ask
+    action: aws:approve
+    timeoutSeconds: 86400
+    onFailure: step:escalate
+    inputs: {NotificationArn: x, Message: May I?, Approvers: [\"arn:aws:iam::111122223333:role/x\"]}
+    nextStep: move
+",
+);
+
+#[test]
+fn a_command_on_a_host_needs_its_grants() {
+    let errors = compile_with(&fixture_rule("{}"), &[COMMAND]).errors();
+    let missing = ["ssm:SendCommand", "ssm:ListCommands", "ssm:ListCommandInvocations"];
+    assert_told(
+        &errors,
+        &missing.map(|call| format!("calls {call}, and nothing grants it")).each_ref().map(String::as_str),
+    );
+    let grants = "permissions:
+  ssm:SendCommand: {resources: [\"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:document/my-command\"]}
+  ssm:ListCommands: {resources: any}
+  ssm:ListCommandInvocations: {resources: any}
+";
+    let granted = compile_with(&fixture_rule("{}"), &[COMMAND, ("kind.yaml", "permissions:\n", grants)]);
+    assert_eq!(granted.errors(), Vec::<String>::new());
+    assert!(granted.template("shop").contains("- ssm:SendCommand"));
+    // 600 s of the command, and the runbook as it is without it.
+    let runbook = granted.stacks.iter().flat_map(|stack| &stack.rules).find_map(|rule| rule.runbook.as_ref()).unwrap();
+    assert_eq!(runbook.worst_case, 600 + 1850);
+    let wide =
+        grants.replace("[\"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:document/my-command\"]", "any");
+    let errors = compile_with(&fixture_rule("{}"), &[COMMAND, ("kind.yaml", "permissions:\n", &wide)]).errors();
+    assert_told(&errors, &["ssm:SendCommand is granted on every resource"]);
+}
+
+#[test]
+fn a_command_on_a_host_is_a_change_that_must_be_verified() {
+    let last = (
+        "runbook.yaml.hbs",
+        "    isEnd: true\n  {{> escalate}}",
+        "    nextStep: tell
+  - name: tell
+    action: aws:runCommand
+    timeoutSeconds: 600
+    onFailure: step:escalate
+    inputs: {DocumentName: my-command, InstanceIds: [i-0123456789abcdef0]}
+    isEnd: true
+  {{> escalate}}",
+    );
+    let errors = compile_with(&fixture_rule("{}"), &[last]).errors();
+    assert_told(&errors, &["step `tell` changes something, and a path from it ends without a verification"]);
+    let unbounded = (COMMAND.0, COMMAND.1, COMMAND.2.replace("    timeoutSeconds: 600\n", ""));
+    let errors = compile_with(&fixture_rule("{}"), &[(unbounded.0, unbounded.1, &unbounded.2)]).errors();
+    assert_told(&errors, &["step `tell` has no `timeoutSeconds`"]);
+}
+
+#[test]
+fn an_approval_publishes() {
+    let errors = compile_with(&fixture_rule("{}"), &[APPROVAL]).errors();
+    assert_told(&errors, &["calls sns:Publish, and nothing grants it"]);
+}
+
+#[test]
+fn a_rule_is_held_to_its_kinds_bounds_and_told() {
+    let bounds = "bounds:
+  cooldown_period: {least: 6h, because: AWS refuses a second one within six hours}
+  max_attempts: {most: 1, because: a second one would undo the first}
+signals:
+";
+    let rule = format!("{}    cooldown_period: 600\n    max_attempts: 3\n", fixture_rule("{}"));
+    let outcome = compile_with(&rule, &[("kind.yaml", "signals:\n", bounds)]);
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    assert_told(
+        &outcome.told(Severity::Warning),
+        &[
+            "rules/shop.yaml:9:22: `cooldown_period: 10m` is held to 6h here: AWS refuses a second one within six hours | write `cooldown_period: 6h`, or longer",
+            "rules/shop.yaml:10:19: `max_attempts: 3` is held to 1 here: a second one would undo the first | write `max_attempts: 1`",
+        ],
+    );
+    for part in ["\"cooldown_seconds\": 21600", "\"max_attempts\": 1"] {
+        assert!(outcome.template("shop").contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_rule_may_heal_one_resource_that_its_alarms_do_not_name() {
+    let named = ("kind.yaml", "dimensions: [QueueName]", "from: source");
+    let field = ("queues.yaml", "  properties:\n", "  properties:\n    source: {type: string}\n");
+    let key = |source: &str| {
+        let rule =
+            fixture_rule("{}").replace("{names: [orders-dead]}", &format!("{{names: [a], source: \"{source}\"}}"));
+        compile_with(&rule, &[named, field]).template("shop").to_owned()
+    };
+    assert!(key("orders").contains("\"key\": \"sqs:queue/orders\""), "{}", key("orders"));
+    // As the guard reads an ARN: the service, and the resource with its first colon as a slash.
+    assert!(key("arn:aws:rds:eu-west-1:111122223333:db:orders").contains("\"key\": \"rds:db/orders\""));
+    let errors = compile_with(&fixture_rule("{}"), &[("kind.yaml", "dimensions: [QueueName]", "from: names")]).errors();
+    assert_told(&errors, &["`names` of `queues` names no resource: it must be a text of its selector"]);
+    for both in ["dimensions: [QueueName], from: source", "also: []"] {
+        let errors =
+            compile_with(&fixture_rule("{}"), &[("kind.yaml", "dimensions: [QueueName]", both), field]).errors();
+        assert_told(&errors, &["`resource` needs `dimensions`, or `from`, and not both"]);
+    }
+}
+
+#[test]
+fn a_parameter_of_the_source_document_must_be_there() {
+    let source = "source:\n  parameters: {gone: true}\n  cooldown_period: 600\n  max_attempts: 3\nsignals:\n";
+    let errors = compile_with(&fixture_rule("{}"), &[("kind.yaml", "signals:\n", source)]).errors();
+    assert_told(&errors, &["REL11-BP03 gives this kind the parameter `gone`, which it does not have"]);
+}
+
+#[test]
+fn mute_windows_name_every_alarm_of_the_rule() {
+    let windows = "    mute_windows:
+      - {schedule: \"cron(0 2 * * SUN)\", duration: 36h, timezone: Europe/Berlin}
+      - {schedule: at(2026-12-24T18:00), duration: 1d}
+";
+    let outcome = TestProject::with_rules(rule_file("hosts", &format!("{RULE}{windows}"))).unwrap().compile();
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    let template = outcome.template("shop");
+    let first = template.split_once("  HostsMuteWindow1:\n").unwrap().1.split_once("  HostsMuteWindow2:\n").unwrap().0;
+    for part in [
+        "Type: AWS::CloudWatch::AlarmMuteRule",
+        "Name: heal--shop--hosts--mute-1",
+        "Expression: cron(0 2 * * SUN)",
+        "Duration: P1DT12H",
+        "Timezone: Europe/Berlin",
+        "- heal--shop--hosts--system\n",
+        "- heal--shop--hosts--instance\n",
+        "- heal--shop--hosts--unrecovered\n",
+    ] {
+        assert!(first.contains(part), "`{part}` is not in:\n{first}");
+    }
+    assert!(template.contains("Duration: P1D\n"));
+}
+
+#[test]
+fn mute_windows_that_cloudwatch_would_refuse() {
+    let errors = |window: &str| {
+        let rule = rule_file("hosts", &format!("{RULE}    mute_windows: [{window}]\n"));
+        TestProject::with_rules(rule).unwrap().compile().errors()
+    };
+    assert_told(&errors("{schedule: \"cron(0 2 * *)\", duration: 2h}"), &["write `cron(0 2 * * SUN)`, five fields"]);
+    assert_told(&errors("{schedule: at(2026-12-24), duration: 2h}"), &["rules/shop.yaml:8:"]);
+    assert_told(
+        &errors("{schedule: at(2026-12-24T18:00), duration: 16d}"),
+        &["rules/shop.yaml:8:", "a mute window cannot last 16d", "write a duration from 1m to 15d"],
+    );
+    assert_told(&errors("{schedule: at(2026-12-24T18:00)}"), &["`duration`"]);
+}
