@@ -49,6 +49,9 @@ Created = tuple[str, dict[str, Any]]
 
 # What `Ref` returns for a recorded type that has a property for it; other recorded types get a generated name.
 NAMED_BY: dict[str, str] = {
+    "AWS::Backup::RestoreTestingPlan": "RestoreTestingPlanName",
+    "AWS::Backup::RestoreTestingSelection": "RestoreTestingSelectionName",
+    "AWS::CloudWatch::AlarmMuteRule": "Name",
     "AWS::ObservabilityAdmin::TelemetryEnrichment": "Scope",
     "AWS::SSM::Document": "Name",
 }

@@ -186,7 +186,32 @@ def bucket_policy(clients: Clients, _physical_id: str, props: Properties) -> Ite
     yield from compare(props["PolicyDocument"], json.loads(found), "PolicyDocument")
 
 
+def scaling_policy(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
+    """DescribePolicies; its members are named as the properties are."""
+    group = {"AutoScalingGroupName": props["AutoScalingGroupName"]}
+    found = clients["autoscaling"].describe_policies(**group)["ScalingPolicies"]
+    policy = next((each for each in found if physical_id in (each["PolicyARN"], each["PolicyName"])), None)
+    if policy is None:
+        yield "DescribePolicies does not show it"
+        return
+    yield from compare(only(props, "AdjustmentType", "PolicyType", "ScalingAdjustment"), policy)
+
+
+def record_set(clients: Clients, _physical_id: str, props: Properties) -> Iterator[str]:
+    """ListResourceRecordSets of the zone."""
+    zone = {"HostedZoneId": props["HostedZoneId"]}
+    pages = clients["route53"].get_paginator("list_resource_record_sets").paginate(**zone)
+    name = props["Name"].rstrip(".")
+    named = ("Type", "SetIdentifier")
+    for found in (each for page in pages for each in page["ResourceRecordSets"]):
+        if found["Name"].rstrip(".") == name and all(found.get(key) == props.get(key) for key in named):
+            yield from compare(only(props, "Failover", "TTL"), found)
+            return
+    yield "ListResourceRecordSets does not show it"
+
+
 READERS: dict[str, Reader] = {
+    "AWS::AutoScaling::ScalingPolicy": scaling_policy,
     "AWS::CloudWatch::Alarm": alarm("MetricAlarm"),
     "AWS::CloudWatch::CompositeAlarm": alarm("CompositeAlarm"),
     "AWS::DynamoDB::Table": table,
@@ -194,6 +219,7 @@ READERS: dict[str, Reader] = {
     "AWS::IAM::Role": role,
     "AWS::KMS::Alias": alias,
     "AWS::KMS::Key": key,
+    "AWS::Route53::RecordSet": record_set,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
     "AWS::SNS::Subscription": subscription,

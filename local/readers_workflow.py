@@ -1,4 +1,4 @@
-"""Readers of what runs and starts state machines: Step Functions, Logs, Pipes, Scheduler."""
+"""Readers of what runs, starts and feeds state machines: Step Functions, Logs, Pipes, Scheduler."""
 
 from __future__ import annotations
 
@@ -115,6 +115,26 @@ def log_group(clients: Clients, physical_id: str, props: Properties) -> Iterator
     yield from compare(props.get("LogGroupClass", "STANDARD"), found.get("logGroupClass"), "LogGroupClass")
 
 
+def metric_filter(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
+    """DescribeMetricFilters; its members are named as the properties are, but for their first letter."""
+    group = {"logGroupName": props["LogGroupName"], "filterNamePrefix": physical_id}
+    found = clients["logs"].describe_metric_filters(**group)["metricFilters"]
+    if not found:
+        yield "DescribeMetricFilters does not show it"
+        return
+    yield from compare(camel(only(props, "FilterPattern", "LogGroupName", "MetricTransformations")), found[0])
+
+
+def log_resource_policy(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
+    """DescribeResourcePolicies; the document is compared as JSON."""
+    found = clients["logs"].describe_resource_policies()["resourcePolicies"]
+    documents = {policy["policyName"]: policy["policyDocument"] for policy in found}
+    if physical_id not in documents:
+        yield "DescribeResourcePolicies does not show it"
+        return
+    yield from compare(json.loads(props["PolicyDocument"]), json.loads(documents[physical_id]), "PolicyDocument")
+
+
 def pipe(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:
     """DescribePipe; its members are named as the properties are."""
     found = clients["pipes"].describe_pipe(Name=physical_id)
@@ -130,6 +150,8 @@ def schedule(clients: Clients, physical_id: str, props: Properties) -> Iterator[
 
 READERS: dict[str, Reader] = {
     "AWS::Logs::LogGroup": log_group,
+    "AWS::Logs::MetricFilter": metric_filter,
+    "AWS::Logs::ResourcePolicy": log_resource_policy,
     "AWS::Pipes::Pipe": pipe,
     "AWS::Scheduler::Schedule": schedule,
     "AWS::StepFunctions::StateMachine": state_machine,

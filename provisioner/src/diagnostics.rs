@@ -197,6 +197,15 @@ impl Problems {
     }
 }
 
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Extend<Problem> for Problems {
     fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
         self.0.extend(problems);

@@ -5,6 +5,7 @@ pub mod compile;
 pub mod config;
 #[cfg(feature = "deploy")]
 pub mod deploy;
+mod describe;
 pub mod diagnostics;
 mod digest;
 pub mod generated;

@@ -23,3 +23,13 @@ pub(crate) fn bare(value: &Value) -> String {
 pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
+
+/// A duration in the largest units that say it exactly enough: `90 s`, `10 min`, `2 h`.
+pub(crate) fn seconds(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}

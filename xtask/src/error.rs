@@ -56,7 +56,7 @@ pub(crate) enum XtaskError {
     #[diagnostic(help("write it with `cargo xtask docs`"))]
     StaleDocs {
         /// The page.
-        path: &'static str,
+        path: String,
     },
 
     /// The kinds of rules could not be read.

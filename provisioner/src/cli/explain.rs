@@ -1,13 +1,15 @@
 //! `healstack explain`: what a rule does, said from what was compiled, so that it cannot say anything else.
 
-use super::output::{BOLD, DIM, count, seconds};
+use super::output::{BOLD, DIM, count};
 use super::{Exit, Session};
-use crate::compile::{AlarmInfo, CompiledRule, Runbook, Step};
+use crate::compile::{AlarmInfo, CompiledRule, Runbook};
+use crate::describe::{Grant, deed};
 use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
 use crate::project::Compiled;
 use crate::schema::{list, nearest};
-use crate::yaml::{Node, Value as Yaml};
+use crate::text::seconds;
+use crate::yaml::Node;
 use healstack_model::Mode;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -177,54 +179,15 @@ fn steps(out: &mut String, runbook: &Runbook) {
     }
 }
 
-fn deed(step: &Step) -> String {
-    let call = step.call().unwrap_or_default();
-    let values = || {
-        let values = step.inputs.get("DesiredValues").map(Node::items).unwrap_or_default();
-        values.iter().filter_map(Node::text).collect::<Vec<_>>().join(" or ")
-    };
-    let failure = match &step.on_failure {
-        Ok(next) => format!(", else {next}"),
-        Err(_) => String::new(),
-    };
-    match step.action.as_str() {
-        "aws:branch" => {
-            let mut next = step.next.clone();
-            next.dedup();
-            format!("decides: {}", next.join(" | "))
-        }
-        "aws:sleep" if step.is_end => "ends".to_owned(),
-        "aws:sleep" => format!("waits {}", seconds(step.timeout)),
-        "aws:waitForAwsResourceProperty" => {
-            format!("waits up to {} for {} by {call}{failure}", seconds(step.timeout), values())
-        }
-        "aws:assertAwsResourceProperty" => format!("expects {} by {call}{failure}", values()),
-        _ if step.attempts > 1 => format!("{call}, tried {} times{failure}", step.attempts),
-        _ => format!("{call}{failure}"),
-    }
-}
-
 /// One statement: what, on what, on which condition.
 fn permission(out: &mut String, statement: &Node) {
-    let actions: Vec<&str> =
-        statement.get("Action").map(Node::items).unwrap_or_default().iter().filter_map(Node::text).collect();
-    let _ = writeln!(out, "  {}", actions.join(", "));
-    if let Some(resource) = statement.get("Resource") {
-        let single = std::slice::from_ref(resource);
-        let resources = if resource.items().is_empty() { single } else { resource.items() };
-        for resource in resources.iter().filter_map(Node::text) {
-            let shown = if resource == "*" { "anything (reading, or no resource to name)" } else { resource };
-            let _ = writeln!(out, "      on    {shown}");
-        }
+    let grant = Grant::of(statement);
+    let _ = writeln!(out, "  {}", grant.actions.join(", "));
+    for resource in grant.resources {
+        let _ = writeln!(out, "      on    {resource}");
     }
-    for operator in statement.get("Condition").map(Node::entries).unwrap_or_default() {
-        for condition in operator.value.entries() {
-            let value = match &condition.value.value {
-                Yaml::String(text) => text.clone(),
-                _ => condition.value.to_json().to_string(),
-            };
-            let _ = writeln!(out, "      where {} {} {value}", condition.key, operator.key);
-        }
+    for condition in grant.conditions {
+        let _ = writeln!(out, "      where {condition}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// Options of `kinds`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The whole reference as Markdown: parameters, defaults, what is unsafe.
+    /// The whole reference as Markdown: what each detects, does, may touch and never does, and its parameters.
     #[arg(long)]
     markdown: bool,
 }
@@ -22,7 +22,14 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
     let Some(catalog) = catalog.filter(|_| !problems.has_errors()) else {
         return session.printer.failure(&problems);
     };
-    let text = if options.markdown { reference::markdown(&catalog) } else { list(&catalog) };
+    let text = if options.markdown { reference::markdown(&catalog) } else { Ok(list(&catalog)) };
+    let text = match text {
+        Ok(text) => text,
+        Err(found) => {
+            problems.extend(found);
+            return session.printer.failure(&problems);
+        }
+    };
     session.printer.result(&text, value(&catalog), &problems);
     Exit::Success
 }

@@ -154,13 +154,3 @@ pub(super) fn report(printer: Printer, error: &dyn miette::Diagnostic) -> Exit {
     }
     Exit::Failure
 }
-
-/// A duration in the largest units that say it exactly enough: `90 s`, `10 min`, `2 h`.
-pub(super) fn seconds(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7199 if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
-        120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}

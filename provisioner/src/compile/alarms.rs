@@ -11,6 +11,10 @@ use std::sync::Arc;
 /// CloudWatch quota, 2026-11: 5 actions for each state of an alarm.
 const MAX_ACTIONS: usize = 5;
 
+/// How often CloudWatch evaluates an alarm with a period of a minute or more, in seconds (CloudWatch user guide, "Evaluating an
+/// alarm", 2026-11).
+const EVALUATION: u64 = 60;
+
 /// What is known of one alarm.
 #[derive(Debug, Clone)]
 pub struct AlarmInfo {
@@ -22,6 +26,9 @@ pub struct AlarmInfo {
     pub resource: Option<String>,
     /// From the failure to the alarm in seconds, at the least.
     pub detection_seconds: u64,
+    /// From the failure to the alarm in seconds, at the most: the failure may begin inside a period, which then does not
+    /// count, and CloudWatch evaluates once a minute. What the service takes to publish its metric comes on top.
+    pub worst_detection_seconds: u64,
     /// EC2's own action, such as `recover`.
     pub native_action: Option<String>,
     /// Whether it notifies people.
@@ -60,6 +67,7 @@ fn info(alarm: &Resource, names: &Names) -> AlarmInfo {
         signal: if contract { rest.next().unwrap_or_default().to_owned() } else { String::new() },
         resource: rest.next().map(str::to_owned),
         detection_seconds: period * datapoints.unwrap_or(1),
+        worst_detection_seconds: period * (datapoints.unwrap_or(1) + 1) + EVALUATION,
         native_action: actions(alarm).iter().find_map(|action| {
             let text = action.text()?;
             text.contains(":automate:").then(|| text.rsplit(':').next().unwrap_or_default().to_owned())

@@ -176,6 +176,14 @@ pub struct Decided {
     pub help: Option<String>,
 }
 
+impl Decided {
+    /// Whether it is about this value of this parameter.
+    #[must_use]
+    pub fn is_about(&self, parameter: &str, value: &Value) -> bool {
+        self.parameter == parameter && self.equals.as_ref().is_none_or(|equals| equals == value)
+    }
+}
+
 /// What heals the failure that a signal shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

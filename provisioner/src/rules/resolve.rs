@@ -190,9 +190,7 @@ fn with_defaults(schemas: &indexmap::IndexMap<String, Value>, written: &Map<Stri
 /// Errors for values without a safe meaning, warnings for parameters that mean something else than they say.
 fn decisions(source: &Arc<Source>, node: &Node, kind: &Kind, written: &Map<String, Value>) -> Vec<Problem> {
     let applies = |decided: &&Decided| {
-        written
-            .get(&decided.parameter)
-            .is_some_and(|value| decided.equals.as_ref().is_none_or(|equals| equals == value))
+        written.get(&decided.parameter).is_some_and(|value| decided.is_about(&decided.parameter, value))
     };
     let told = |decided: &Decided, unsafe_value: bool| {
         let name = &decided.parameter;
