@@ -228,7 +228,7 @@ impl Default for Prefix {
 
 impl StackName {
     /// Names that belong to the stacks which Healstack generates itself.
-    pub const RESERVED: [&str; 4] = ["account", "agent", "artifacts", "core"];
+    pub const RESERVED: [&str; 5] = ["account", "agent", "artifacts", "core", "last-good"];
 
     /// Whether a rule file may not use this name.
     #[must_use]

@@ -107,7 +107,7 @@ impl Config {
     /// Parses the file, reporting everything that is wrong with it.
     pub fn parse(source: &Arc<Source>, problems: &mut Problems) -> Option<Self> {
         let node = problems.take(yaml::parse(source))?;
-        let schema = problems.take(Schema::of::<Self>().map_err(Problem::error))?;
+        let schema = Schema::of::<Self>();
         let found = schema.check(source, &node, "healstack.yaml");
         let mut names = environment_names(source, &node);
         names.extend(yaml::check_data(source, &node));

@@ -1,6 +1,6 @@
 //! A project on disk: where its files are, and everything that is read from them.
 
-use crate::compile::{CompiledStack, compile_all};
+use crate::compile::{CompiledStack, Core, compile_all};
 use crate::config::{self, Config, Environment};
 use crate::diagnostics::{Problem, Problems, Source};
 use crate::generated::Placements;
@@ -9,6 +9,7 @@ use crate::rules;
 use healstack_model::{EnvironmentName, StackName};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 /// A project's folders. All are fixed, so that every project looks alike.
 #[derive(Debug, Clone)]
@@ -56,9 +57,13 @@ impl Project {
 
     /// The kinds of this project: the built-in ones and those of its own `templates/`.
     pub fn catalog(&self, problems: &mut Problems) -> Option<Catalog> {
+        Catalog::load(self.templates(problems)?, problems)
+    }
+
+    fn templates(&self, problems: &mut Problems) -> Option<TemplateFiles> {
         let mut files = problems.take(TemplateFiles::built_in())?;
         problems.take(files.overlay(&self.root.join("templates")))?;
-        Catalog::load(files, problems)
+        Some(files)
     }
 
     /// `healstack.yaml`.
@@ -72,13 +77,31 @@ impl Project {
     /// Reads and compiles one environment. There may be problems with or without a result.
     pub fn compile(&self, environment: Option<&str>, problems: &mut Problems) -> Option<Compiled> {
         let config = self.config(problems);
-        let catalog = self.catalog(problems)?;
-        let sets = rules::load(&self.root.join("rules"), "rules", &catalog, problems);
-        let config = config?;
-        let (name, selected) = problems.take(config.select(environment))?;
-        let before = problems.take(Placements::find(self.generated(&name)))?;
-        let placed = |stack: &StackName, too_large: bool| before.of(stack, too_large);
-        let stacks = compile_all(&catalog, &name, selected, &placed, sets, problems);
-        Some(Compiled { environment: selected.clone(), environment_name: name, catalog, stacks })
+        let files = self.templates(problems)?;
+        let read = |files: TemplateFiles, problems: &mut Problems| {
+            let catalog = Catalog::load(files, problems)?;
+            let sets = rules::load(&self.root.join("rules"), "rules", &catalog, problems);
+            Some((catalog, sets))
+        };
+        let selected = config.as_ref().map(|config| config.select(environment));
+        let Some(Ok((name, environment))) = selected else {
+            // What is wrong with kinds and rules is told all the same.
+            read(files, problems);
+            problems.extend(selected.and_then(Result::err));
+            return None;
+        };
+        // The core stack takes as long as reading the kinds and the rules, and needs neither.
+        thread::scope(|scope| {
+            let core = scope.spawn({
+                let (files, name) = (files.clone(), name.clone());
+                move || Core::compile(&files, &name, environment)
+            });
+            let core = || core.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (catalog, sets) = read(files, problems)?;
+            let before = problems.take(Placements::find(self.generated(&name)))?;
+            let placed = |stack: &StackName, too_large: bool| before.of(stack, too_large);
+            let stacks = compile_all(&catalog, &name, environment, &placed, sets, core, problems);
+            Some(Compiled { environment: environment.clone(), environment_name: name, catalog, stacks })
+        })
     }
 }

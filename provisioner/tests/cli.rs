@@ -206,11 +206,13 @@ fn the_published_schema_accepts_the_shipped_rules_and_refuses_a_misspelled_one()
     let rules = healstack::yaml::parse(&source).unwrap().to_json();
     let errors: Vec<String> = validator.iter_errors(&rules).map(|error| error.to_string()).collect();
     assert_eq!(errors, Vec::<String>::new());
+    let services = rules["rules"].as_array().unwrap().iter().position(|rule| rule["target"].get("services").is_some());
+    let services = format!("/rules/{}/target", services.unwrap());
     for (pointer, value) in [
         ("/rules/0/parameters", serde_json::json!({"preserve_ip": true})),
         ("/rules/0/layer", "infra".into()),
         ("/rules/0/cooldown_period", "10 minutes".into()),
-        ("/rules/1/target", serde_json::json!({"services": {"cluster": "x"}})),
+        (services.as_str(), serde_json::json!({"services": {"cluster": "x"}})),
     ] {
         let mut wrong = rules.clone();
         *wrong.pointer_mut(pointer).unwrap() = value;

@@ -137,7 +137,9 @@ fn a_rule_may_heal_one_resource_that_its_alarms_do_not_name() {
     };
     assert!(key("orders").contains("\"key\": \"sqs:queue/orders\""), "{}", key("orders"));
     // As the guard reads an ARN: the service, and the resource with its first colon as a slash.
-    assert!(key("arn:aws:rds:eu-west-1:111122223333:db:orders").contains("\"key\": \"rds:db/orders\""));
+    assert!(key("arn:aws:sqs:eu-west-1:111122223333:queue:orders").contains("\"key\": \"sqs:queue/orders\""));
+    // What one service keeps of another's resource is healed beside that.
+    assert!(key("arn:aws:rds:eu-west-1:111122223333:db:orders").contains("\"key\": \"sqs:queue/rds/db/orders\""));
     let errors = compile_with(&fixture_rule("{}"), &[("kind.yaml", "dimensions: [QueueName]", "from: names")]).errors();
     assert_told(&errors, &["`names` of `queues` names no resource: it must be a text of its selector"]);
     for both in ["dimensions: [QueueName], from: source", "also: []"] {
@@ -192,4 +194,90 @@ fn mute_windows_that_cloudwatch_would_refuse() {
         &["rules/shop.yaml:8:", "a mute window cannot last 16d", "write a duration from 1m to 15d"],
     );
     assert_told(&errors("{schedule: at(2026-12-24T18:00)}"), &["`duration`"]);
+}
+
+#[test]
+fn a_healing_that_gives_up_and_ends_as_a_success() {
+    let branch = "mainSteps:
+  - name: which
+    action: aws:branch
+    inputs: {Choices: [{NextStep: move, Variable: \"\\{{ RuleName }}\", StringEquals: x}], Default: escalate}
+";
+    let errors = compile_with(&fixture_rule("{}"), &[("runbook.yaml.hbs", "mainSteps:\n", branch)]).errors();
+    assert_told(&errors, &["step `which` leads to `escalate`, and the automation would end as a success"]);
+    let forgiven =
+        ("runbook.yaml.hbs", "    onFailure: step:escalate\n", "    isCritical: false\n    onFailure: step:escalate\n");
+    let errors = compile_with(&fixture_rule("{}"), &[forgiven]).errors();
+    assert_told(&errors, &["step `move` leads to `escalate`, and the automation would end as a success"]);
+}
+
+#[test]
+fn calls_that_cannot_be_taken_back() {
+    let call = |service: &str, api: &str, more: &str| {
+        let step = format!(
+            "mainSteps:\n  - name: gone\n    action: aws:executeAwsApi\n    onFailure: step:escalate\n    inputs: {{Service: {service}, Api: {api}{more}}}\n    nextStep: move\n"
+        );
+        compile_with(&fixture_rule("{}"), &[("runbook.yaml.hbs", "mainSteps:\n", &step)]).errors()
+    };
+    for (service, api) in
+        [("ec2", "TerminateInstances"), ("ecs", "StopTask"), ("rds", "DeleteDBInstance"), ("sqs", "PurgeQueue")]
+    {
+        assert_told(&call(service, api, ""), &[&format!("calls {service}:{api}, which cannot be taken back")]);
+    }
+    assert_told(&call("ec2", "DetachVolume", ", Force: true"), &["ec2:DetachVolume, which cannot be taken back"]);
+    let clean = call("ec2", "DetachVolume", ", Force: false").join("\n");
+    assert!(!clean.contains("taken back"), "{clean}");
+}
+
+#[test]
+fn an_alarm_that_acts_past_the_guard() {
+    let scaling = ("stack.yaml.hbs", "    {{> notify native=\"\"}}\n", "    AlarmActions: [!Ref Policy]\n");
+    let errors = compile_with(&fixture_rule("{}"), &[scaling]).errors();
+    assert_told(
+        &errors,
+        &["`heal--shop--redrive--waiting--orders-dead` acts past the guard: `Policy`", "let the guard"],
+    );
+}
+
+#[test]
+fn an_alarm_that_looks_back_too_far() {
+    let told = |from: &str, to: &str| compile_with(&fixture_rule("{}"), &[("stack.yaml.hbs", from, to)]).errors();
+    let periods = "EvaluationPeriods: 5\n    DatapointsToAlarm: 5";
+    let many = "EvaluationPeriods: 1441\n    DatapointsToAlarm: 5";
+    assert_told(
+        &told(periods, many),
+        &["looks back 86460 s, and an alarm with a period under an hour looks back one day"],
+    );
+    assert_told(&told(periods, "EvaluationPeriods: 4\n    DatapointsToAlarm: 5"), &["needs 5 of 4 datapoints"]);
+    let weekly = "Period: 86400\n    EvaluationPeriods: 8\n    DatapointsToAlarm: 8";
+    assert_told(&told(&format!("Period: 60\n    {periods}"), weekly), &["an alarm looks back seven days"]);
+    let description = format!("{{{{fmt \"{} {{}}\" @root.params.note}}}}", "x".repeat(1024));
+    let long = told("{{fmt \"Dead letters wait. {}\" @root.params.note}}", &description);
+    assert_told(&long, &["is longer than 1024 characters"]);
+}
+
+const EVENT: &str = "Failed:
+  Type: AWS::Events::Rule
+  Properties:
+    EventPattern: {source: [aws.sqs]}
+    Targets:
+      {{> to-guard signal=\"waiting\" resource=\"orders-dead\" alarm=(alarm \"waiting\" \"orders-dead\") evidence=\"$.detail.x\"}}
+{{#each target.names}}";
+
+#[test]
+fn a_service_event_starts_a_healing_beside_an_alarm() {
+    let with = |event: &str| compile_with(&fixture_rule("{}"), &[("stack.yaml.hbs", "{{#each target.names}}", event)]);
+    let outcome = with(EVENT);
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    let template = outcome.template("shop");
+    for part in [
+        "stateMachine:heal--core--guard:live",
+        r#""heal":{"stack":"shop","rule":"redrive","signal":"waiting","resource":"orders-dead","alarm":"heal--shop--redrive--waiting--orders-dead","evidence":<evidence>}"#,
+    ] {
+        assert!(template.contains(part), "`{part}` is not in:\n{template}");
+    }
+    let errors = with(&EVENT.replace("signal=\"waiting\"", "signal=\"gone\"")).errors();
+    assert_told(&errors, &["an event starts the guard with the signal `gone`, which no runbook heals"]);
+    let errors = with(&EVENT.replace("(alarm \"waiting\" \"orders-dead\")", "\"-\"")).errors();
+    assert_told(&errors, &["an event names the alarm `-`, which is none of the signal `waiting`"]);
 }

@@ -168,10 +168,10 @@ fn one_wrong_field_hides_nothing_in_the_others() {
 
 #[test]
 fn an_unknown_kind_is_told_without_a_target_too() {
-    let rest = "    layer: platform\n    trigger_condition: high_error_rate\n    action: rollback\n";
+    let rest = "    layer: platform\n    trigger_condition: too_many_errors\n    action: rollback\n";
     let found = errors(rule_file("heal", rest)).join("\n");
     assert!(
-        found.contains("has no `target`") && found.contains("this version heals service_unhealthy_tasks"),
+        found.contains("has no `target`") && found.contains("service_unhealthy_tasks with action restart"),
         "{found}"
     );
 }

@@ -7,6 +7,7 @@ use crate::describe::{Grant, deed};
 use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
 use crate::project::Compiled;
+use crate::rules::HealingLoop;
 use crate::schema::{list, nearest};
 use crate::text::seconds;
 use crate::yaml::Node;
@@ -91,7 +92,19 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     }
     let _ = writeln!(out, "  Healed when: {}", kind.definition.verification);
 
-    heading(&mut out, "How often it may heal");
+    if kind.definition.signals.values().any(|healed_by| *healed_by != HealedBy::Native) {
+        limits(&mut out, healing);
+    }
+    if !rule.statements.is_empty() {
+        heading(&mut out, "What the runbook may touch");
+        rule.statements.iter().for_each(|statement| permission(&mut out, statement));
+    }
+    out
+}
+
+/// The bounds that the guard keeps.
+fn limits(out: &mut String, healing: &HealingLoop) {
+    heading(out, "How often it may heal");
     let _ = writeln!(
         out,
         "  Kept by the guard. EC2's own actions are not bound by it: a pause disables them, nothing else does."
@@ -116,11 +129,6 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
     if let Some(alarm) = &healing.suppress_while {
         let _ = writeln!(out, "  Not while the alarm {alarm} is in ALARM.");
     }
-    if !rule.statements.is_empty() {
-        heading(&mut out, "What the runbook may touch");
-        rule.statements.iter().for_each(|statement| permission(&mut out, statement));
-    }
-    out
 }
 
 /// A selector as a rule file writes it.

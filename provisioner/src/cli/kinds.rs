@@ -19,6 +19,7 @@ pub(super) struct Options {
 pub(super) fn run(session: &Session, options: &Options) -> Exit {
     let mut problems = Problems::default();
     let catalog = session.catalog(&mut problems);
+    problems.extend(catalog.iter().flat_map(Catalog::faults));
     let Some(catalog) = catalog.filter(|_| !problems.has_errors()) else {
         return session.printer.failure(&problems);
     };

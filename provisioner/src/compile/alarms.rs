@@ -15,6 +15,15 @@ const MAX_ACTIONS: usize = 5;
 /// alarm", 2026-11).
 const EVALUATION: u64 = 60;
 
+/// CloudWatch quotas, 2026-11 (`PutMetricAlarm`): evaluation periods times period, in seconds.
+const SPAN: u64 = 24 * 3600;
+/// The same for periods of an hour and more.
+const LONG_SPAN: u64 = 7 * 24 * 3600;
+/// Metrics Insights answers from the last three hours, in seconds (CloudWatch user guide, 2026-11).
+const FLEET_SPAN: u64 = 3 * 3600;
+/// CloudWatch quota, 2026-11: 1,024 characters an alarm description.
+const MAX_DESCRIPTION: usize = 1024;
+
 /// What is known of one alarm.
 #[derive(Debug, Clone)]
 pub struct AlarmInfo {
@@ -24,6 +33,8 @@ pub struct AlarmInfo {
     pub signal: String,
     /// The resource that it watches alone, where it does.
     pub resource: Option<String>,
+    /// Its period in seconds.
+    pub period: u64,
     /// From the failure to the alarm in seconds, at the least.
     pub detection_seconds: u64,
     /// From the failure to the alarm in seconds, at the most: the failure may begin inside a period, which then does not
@@ -66,6 +77,7 @@ fn info(alarm: &Resource, names: &Names) -> AlarmInfo {
     AlarmInfo {
         signal: if contract { rest.next().unwrap_or_default().to_owned() } else { String::new() },
         resource: rest.next().map(str::to_owned),
+        period,
         detection_seconds: period * datapoints.unwrap_or(1),
         worst_detection_seconds: period * (datapoints.unwrap_or(1) + 1) + EVALUATION,
         native_action: actions(alarm).iter().find_map(|action| {
@@ -135,6 +147,10 @@ pub(super) fn check(
                 found.push(at(resource, format!("`{}` has {count} {key}, CloudWatch takes {MAX_ACTIONS}", alarm.name)));
             }
         }
+        found.extend(unguarded(resource, alarm).into_iter().map(|message| {
+            at(resource, message).help("let the guard start a runbook: it keeps cooldown, attempts and budget")
+        }));
+        found.extend(span(resource, alarm).into_iter().map(|message| at(resource, message)));
         found.extend(scope(resource, alarm, rule).map(|(message, help)| at(resource, message).help(help)));
         found.extend(native(resource, alarm).into_iter().map(|message| at(resource, message)));
     }
@@ -173,6 +189,43 @@ fn scope(alarm: &Resource, info: &AlarmInfo, rule: &RuleScope<'_>) -> Option<(St
     });
     let message = || format!("the fleet alarm `{}` does not filter by the rule's target: `{filter}`", info.name);
     (!equal).then(|| (message(), help))
+}
+
+/// Actions that are neither notifications nor EC2's own: an Auto Scaling action, for one, repeats every minute while the alarm
+/// is on, and on a fleet alarm acts for the alarm instead of for a resource.
+fn unguarded(alarm: &Resource, info: &AlarmInfo) -> Vec<String> {
+    let harmless =
+        |action: &str| action.contains(":sns:") || (action.contains(":automate:") && action.contains(":ec2:"));
+    let keys = ["AlarmActions", "OKActions", "InsufficientDataActions"];
+    let actions = keys.iter().filter_map(|key| alarm.property(&[key])).flat_map(Node::items).filter_map(Node::text);
+    actions
+        .filter(|action| !harmless(action))
+        .map(|action| format!("`{}` acts past the guard: `{action}`", info.name))
+        .collect()
+}
+
+/// CloudWatch's limits on how far back an alarm looks.
+fn span(alarm: &Resource, info: &AlarmInfo) -> Vec<String> {
+    let number = |node: Option<&Node>| node.and_then(Node::as_int).and_then(|number| u64::try_from(number).ok());
+    let periods = number(alarm.property(&["EvaluationPeriods"])).unwrap_or(1);
+    let needed = number(alarm.property(&["DatapointsToAlarm"])).unwrap_or(periods);
+    let back = periods * info.period;
+    let (most, why) = match (info.fleet, info.period) {
+        (true, _) => (FLEET_SPAN, "Metrics Insights keeps three hours"),
+        (false, ..3600) => (SPAN, "an alarm with a period under an hour looks back one day"),
+        (false, _) => (LONG_SPAN, "an alarm looks back seven days"),
+    };
+    let mut found = Vec::new();
+    if needed > periods {
+        found.push(format!("`{}` needs {needed} of {periods} datapoints", info.name));
+    }
+    if back > most {
+        found.push(format!("`{}` looks back {back} s, and {why} at the most", info.name));
+    }
+    if info.description.chars().count() > MAX_DESCRIPTION {
+        found.push(format!("the description of `{}` is longer than {MAX_DESCRIPTION} characters", info.name));
+    }
+    found
 }
 
 /// EC2's alarm actions: which alarms may have them.

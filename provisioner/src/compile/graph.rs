@@ -58,6 +58,17 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
             .help("remove `isCritical: false`"),
         );
     }
+    for step in steps {
+        let quiet = if step.action == "aws:branch" { &step.next[..] } else { &[] };
+        let forgiven = step.on_failure.as_ref().ok().filter(|_| !step.is_critical);
+        let human = quiet.iter().chain(forgiven).find(|next| graph.step(next).is_some_and(Step::gives_up));
+        if let Some(human) = human {
+            found.push(
+                at(step, format!("step `{}` leads to `{human}`, and the automation would end as a success", step.name))
+                    .help("go there from the failure of a critical step, for instance an aws:assertAwsResourceProperty that does not hold"),
+            );
+        }
+    }
     for step in steps.iter().filter(|step| step.writes() && graph.ends_unverified(step)) {
         found.push(
             at(step, format!("step `{}` changes something, and a path from it ends without a verification", step.name))

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod escalation;
+mod events;
 mod graph;
 mod iam;
 mod limits;
@@ -22,11 +23,12 @@ pub use limits::{MAX_INLINE_TEMPLATE, MAX_TEMPLATE};
 pub use partition::Placement;
 pub use quotas::Counted;
 pub use runbook::{Runbook, Step};
+pub use stacks::Core;
 pub use template::{Block, Resource, Template};
 
 use crate::config::Environment;
 use crate::diagnostics::{Problem, Problems, Severity};
-use crate::kinds::{Catalog, HealedBy, Kind};
+use crate::kinds::{Catalog, HealedBy, Kind, Requirement};
 use crate::render::{Renderer, insights_filter};
 use crate::rules::{HealingLoop, RuleSet};
 use crate::text::count;
@@ -79,6 +81,9 @@ pub struct CompiledRule {
 /// Tells where the rules of a stack were generated before. The flag says that the stack is too large to be one.
 pub type Placed<'a> = &'a dyn Fn(&StackName, bool) -> Result<Placement, Problem>;
 
+/// The folders of those of Healstack's own stacks that some rule or template size asks for.
+const OWN_STACKS: [&str; 2] = ["account", "artifacts"];
+
 /// What is compiled for.
 pub struct Compiler<'a> {
     catalog: &'a Catalog,
@@ -90,27 +95,35 @@ pub struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    /// A compiler for one environment. Fails with the templates that are none.
+    /// A compiler of some rule sets for one environment. Fails with the templates that are none.
     pub fn new(
         catalog: &'a Catalog,
+        sets: &[RuleSet],
         environment_name: &'a EnvironmentName,
         environment: &'a Environment,
         placed: Placed<'a>,
     ) -> Result<Self, Vec<Problem>> {
         let names = environment.names(environment_name);
-        let renderer = Renderer::new(&catalog.files, &names)?;
+        let kinds = sets.iter().flat_map(|set| &set.loops).map(|healing| healing.kind.as_str());
+        let folders = kinds.chain(OWN_STACKS).collect();
+        let renderer = Renderer::new(&catalog.files, &folders, &names)?;
         Ok(Self { catalog, placed, renderer, names, environment_name, environment })
     }
 
     /// Compiles every rule set and the stacks that they need, in the order in which they can be deployed.
-    pub fn compile(&self, sets: Vec<RuleSet>, problems: &mut Problems) -> Vec<CompiledStack> {
+    pub fn compile(
+        &self,
+        sets: Vec<RuleSet>,
+        core: impl FnOnce() -> Core,
+        problems: &mut Problems,
+    ) -> Vec<CompiledStack> {
         problems.extend(self.warnings(&sets));
         problems.extend(escalation::check(&sets, self.catalog));
         let mut rules = Vec::new();
         for set in sets {
             rules.extend(self.rule_stacks(set, problems));
         }
-        let mut stacks = self.own_stacks(&rules, problems);
+        let mut stacks = self.own_stacks(&rules, core(), problems);
         if let Some(account) = stacks.iter().find(|stack| stack.folder == "account") {
             for stack in &mut rules {
                 stack.depends_on.push(account.name.clone());
@@ -131,6 +144,12 @@ impl<'a> Compiler<'a> {
                 let identity = format!("{}/{}", set.stack, healing.rule.name);
                 let warn = |message: String| Problem::warning(message).at(&set.source, healing.span);
                 let kind = &self.catalog.kinds[&healing.kind];
+                if kind.definition.requires.contains(&Requirement::AgentProbe) {
+                    let message = format!(
+                        "{identity} is started by a probe of the agent, which is not part of this version: that alarm cannot fire yet"
+                    );
+                    found.push(warn(message).help("keep it for later, or publish the metric of its alarm yourself"));
+                }
                 if kind.definition.signals.values().all(|healed_by| *healed_by == HealedBy::Agent) {
                     let message =
                         format!("{identity} needs the agent, which is not part of this version: it heals nothing yet");
@@ -247,6 +266,8 @@ impl<'a> Compiler<'a> {
         let scope = alarms::RuleScope { identity: &identity, filters: fleet_filters(stack, &healing) };
         let mut problems = alarms::check(kind, &scope, &resources, &alarms, runbook.as_ref(), &source);
 
+        problems.extend(events::check(kind, &identity, &resources, &alarms, &source));
+
         let lease = runbook.as_ref().map(|runbook| {
             let needed = lease_seconds(runbook.worst_case);
             let seconds = kind.definition.lease.map_or(needed, Seconds::get);
@@ -276,7 +297,7 @@ impl<'a> Compiler<'a> {
     fn context(&self, stack: &StackName, healing: &HealingLoop) -> Value {
         let rule = &healing.rule;
         json!({
-            "env": self.environment_context(),
+            "env": environment_context(self.environment_name, self.environment),
             "stack": {"name": stack},
             "rule": {
                 "name": rule.name,
@@ -296,16 +317,6 @@ impl<'a> Compiler<'a> {
             "target": self.selector_context(healing),
             "params": healing.parameters,
             "signal": healing.signal,
-        })
-    }
-
-    fn environment_context(&self) -> Value {
-        json!({
-            "name": self.environment_name,
-            "prefix": self.environment.prefix,
-            "account": self.environment.account,
-            "region": self.environment.region,
-            "email": self.environment.notifications.email,
         })
     }
 
@@ -334,6 +345,17 @@ impl<'a> Compiler<'a> {
         let name = format!("templates/targets/{}.yaml scope {scope}", target.name);
         yaml::parse(&self.renderer.render_inline(&name, template, context)?)
     }
+}
+
+/// What templates see of the environment.
+fn environment_context(name: &EnvironmentName, environment: &Environment) -> Value {
+    json!({
+        "name": name,
+        "prefix": environment.prefix,
+        "account": environment.account,
+        "region": environment.region,
+        "email": environment.notifications.email,
+    })
 }
 
 /// The rule's desired configuration: what the guard and the agent read.
@@ -443,10 +465,11 @@ pub fn compile_all(
     environment: &Environment,
     placed: Placed<'_>,
     sets: Vec<RuleSet>,
+    core: impl FnOnce() -> Core,
     problems: &mut Problems,
 ) -> Vec<CompiledStack> {
-    match Compiler::new(catalog, environment_name, environment, placed) {
-        Ok(compiler) => compiler.compile(sets, problems),
+    match Compiler::new(catalog, &sets, environment_name, environment, placed) {
+        Ok(compiler) => compiler.compile(sets, core, problems),
         Err(found) => {
             problems.extend(found);
             Vec::new()

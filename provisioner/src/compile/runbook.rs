@@ -21,6 +21,8 @@ const ACTIONS: [&str; 7] = [
 /// What `aws:runCommand` calls with the runbook's role (Automation actions reference, 2026-11): it sends the command and
 /// asks until every invocation has ended.
 const COMMAND_CALLS: [&str; 3] = ["ssm:SendCommand", "ssm:ListCommands", "ssm:ListCommandInvocations"];
+/// How the names of calls begin that take away what no other call gives back.
+const DESTROYING: [&str; 6] = ["Delete", "Terminate", "Purge", "Deregister", "Release", "Flush"];
 /// Systems Manager quota, 2026-11: 64 KB a document.
 const MAX_DOCUMENT: usize = 64 * 1024;
 /// What the guard gives to every runbook besides `ResourceId`, whose pattern is the kind's.
@@ -89,6 +91,14 @@ impl Step {
         self.call().as_deref() == Some("ssm:CreateOpsItem")
     }
 
+    /// Whether the step ends a healing that failed, by the `OpsItem`'s severity: 1 and 2 ask people to act, 3 and 4 tell them
+    /// what is left to do after one that succeeded (`OpsCenter`'s words are critical, high, medium, low).
+    #[must_use]
+    pub fn gives_up(&self) -> bool {
+        let severity = self.inputs.get("Severity").and_then(Node::as_str).unwrap_or_default();
+        self.calls_a_human() && !["3", "4"].contains(&severity)
+    }
+
     /// Whether the step can fail for reasons that are not the runbook's own.
     #[must_use]
     pub fn can_fail(&self) -> bool {
@@ -144,6 +154,7 @@ impl Runbook {
         if !problems.is_empty() {
             return Err(problems);
         }
+        problems.extend(steps.iter().filter_map(|step| irrevocable(step, source)));
         problems.extend(parameters(source, node));
         let content = complete(node, identity);
         problems.extend(variables(source, &content, &steps));
@@ -231,6 +242,20 @@ fn read(source: &Arc<Source>, node: &Node, problems: &mut Vec<Problem>) -> Optio
         timeout,
         next,
         on_failure,
+    })
+}
+
+/// What healing never does, whatever the kind: nothing can give back what was deleted or terminated, and a forced detach
+/// loses what was not yet written.
+fn irrevocable(step: &Step, source: &Arc<Source>) -> Option<Problem> {
+    let call = step.call()?;
+    let (_, api) = call.split_once(':')?;
+    let forced = api == "DetachVolume"
+        && step.inputs.get("Force").is_some_and(|force| !matches!(force.value, Value::Bool(false)));
+    let destroys = DESTROYING.iter().any(|verb| api.starts_with(verb)) || call == "ecs:StopTask" || forced;
+    destroys.then(|| {
+        let message = format!("step `{}` calls {call}, which cannot be taken back", step.name);
+        Problem::error(message).at(source, step.span).help("heal without it, or call a human")
     })
 }
 

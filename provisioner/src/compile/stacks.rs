@@ -1,23 +1,58 @@
 //! The stacks that are Healstack's own: core, and those that some rule or template size asks for.
 
-use super::{Block, CompiledStack, Compiler, Template, limits, output, template};
-use crate::diagnostics::Problems;
-use crate::kinds::Requirement;
+use super::{Block, CompiledStack, Compiler, Template, environment_context, limits, output, template};
+use crate::config::Environment;
+use crate::diagnostics::{Problem, Problems};
+use crate::kinds::{Requirement, TemplateFiles};
+use crate::render::Renderer;
 use crate::yaml::{self, Node};
-use healstack_model::{Mode, guard};
+use healstack_model::{EnvironmentName, Mode, Names, guard};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The core stack, which knows no rule: it can be compiled before the rules are read, or meanwhile.
+#[derive(Debug)]
+pub struct Core(Result<CompiledStack, Vec<Problem>>);
+
+impl Core {
+    /// Compiles it for an environment.
+    #[must_use]
+    pub fn compile(files: &TemplateFiles, environment_name: &EnvironmentName, environment: &Environment) -> Self {
+        let names = environment.names(environment_name);
+        let context = json!({
+            "env": environment_context(environment_name, environment),
+            "limits": limits(environment),
+        });
+        let own = Own { files, names: &names, environment_name };
+        Self(
+            Renderer::new(files, &BTreeSet::from([CORE]), &names)
+                .and_then(|renderer| own.stack(&renderer, CORE, "guard, recorder, sweeper and their ledger", &context)),
+        )
+    }
+}
+
+/// The folder of the core stack's templates.
+const CORE: &str = "core";
 
 impl Compiler<'_> {
     /// The core stack, and those that some rule or template size asks for.
-    pub(super) fn own_stacks(&self, rules: &[CompiledStack], problems: &mut Problems) -> Vec<CompiledStack> {
+    pub(super) fn own_stacks(
+        &self,
+        rules: &[CompiledStack],
+        core: Core,
+        problems: &mut Problems,
+    ) -> Vec<CompiledStack> {
         let mut stacks = Vec::new();
-        if self.environment.account_stack && self.needed(rules).next().is_some() {
-            stacks.extend(self.own_stack("account", "settings of the whole account and region", rules, problems));
+        if self.environment.account_stack && self.needs_enrichment(rules) {
+            stacks.extend(self.own_stack("account", "settings of the whole account and region", problems));
         }
-        stacks.extend(self.own_stack("core", "guard, recorder, sweeper and their ledger", rules, problems));
+        match core.0 {
+            Ok(core) => stacks.push(core),
+            Err(found) => problems.extend(found),
+        }
         let large = |stack: &CompiledStack| stack.text.len() > limits::MAX_INLINE_TEMPLATE;
         if self.environment.artifact_bucket.is_none() && (rules.iter().any(large) || stacks.iter().any(large)) {
-            let mut artifacts = self.own_stack("artifacts", "bucket for large templates", rules, problems);
+            let mut artifacts = self.own_stack("artifacts", "bucket for large templates", problems);
             if let Some(stack) = &mut artifacts {
                 let bucket = Node::from("Bucket").tagged("Ref");
                 stack.template.outputs.push(output("ArtifactBucketName", "Where large templates are uploaded", bucket));
@@ -29,41 +64,51 @@ impl Compiler<'_> {
         stacks
     }
 
-    /// The account settings that some rule needs.
-    fn needed<'r>(&'r self, rules: &'r [CompiledStack]) -> impl Iterator<Item = Requirement> + 'r {
-        rules.iter().flat_map(|stack| &stack.rules).filter(|rule| rule.healing.mode != Mode::Off).flat_map(|rule| {
+    /// Whether a rule that selects by tag needs tags on metrics.
+    fn needs_enrichment(&self, rules: &[CompiledStack]) -> bool {
+        rules.iter().flat_map(|stack| &stack.rules).any(|rule| {
             let requires = &self.catalog.kinds[&rule.healing.kind].definition.requires;
-            requires.iter().copied().filter(|requirement| requirement.is_of(&rule.healing.selector))
+            let by_tag = rule.healing.selector.get("tag").is_some();
+            by_tag && rule.healing.mode != Mode::Off && requires.contains(&Requirement::TelemetryEnrichment)
         })
     }
 
-    fn own_stack(
+    fn own_stack(&self, folder: &str, what: &str, problems: &mut Problems) -> Option<CompiledStack> {
+        let context = json!({
+            "env": environment_context(self.environment_name, self.environment),
+        });
+        let own = Own { files: &self.catalog.files, names: &self.names, environment_name: self.environment_name };
+        match own.stack(&self.renderer, folder, what, &context) {
+            Ok(stack) => Some(stack),
+            Err(found) => {
+                problems.extend(found);
+                None
+            }
+        }
+    }
+}
+
+/// What one of Healstack's own stacks is made from.
+struct Own<'a> {
+    files: &'a TemplateFiles,
+    names: &'a Names,
+    environment_name: &'a EnvironmentName,
+}
+
+impl Own<'_> {
+    fn stack(
         &self,
+        renderer: &Renderer,
         folder: &str,
         what: &str,
-        rules: &[CompiledStack],
-        problems: &mut Problems,
-    ) -> Option<CompiledStack> {
-        let needs = |requirement| self.needed(rules).any(|needed| needed == requirement);
-        let context = json!({
-            "env": self.environment_context(),
-            "limits": self.limits(),
-            "needs": {
-                "telemetry_enrichment": needs(Requirement::TelemetryEnrichment),
-                "autoshift_observer": needs(Requirement::AutoshiftObserver),
-            },
-        });
+        context: &Value,
+    ) -> Result<CompiledStack, Vec<Problem>> {
+        let single = |problem: Problem| vec![problem];
         let mut blocks = Vec::new();
-        for path in self.own_templates(folder) {
-            let source = problems.take(self.renderer.render(&path, &context))?;
-            let node = problems.take(yaml::parse(&source))?;
-            match template::resources(&source, node) {
-                Ok(resources) => blocks.push(Block { heading: String::new(), resources }),
-                Err(found) => {
-                    problems.extend(found);
-                    return None;
-                }
-            }
+        for path in self.templates(folder) {
+            let source = renderer.render(&path, context).map_err(single)?;
+            let node = yaml::parse(&source).map_err(single)?;
+            blocks.push(Block { heading: String::new(), resources: template::resources(&source, node)? });
         }
         let template = Template {
             header: format!(
@@ -74,14 +119,17 @@ impl Compiler<'_> {
             blocks,
             outputs: Vec::new(),
         };
-        problems.extend(limits::check_references(folder, template.resources()));
+        let dangling = limits::check_references(folder, template.resources());
+        if !dangling.is_empty() {
+            return Err(dangling);
+        }
         let text = template.emit();
-        Some(CompiledStack {
+        Ok(CompiledStack {
             folder: folder.to_owned(),
             name: self.names.stack(folder),
             depends_on: Vec::new(),
             // Deleting the one loses the way back to the ledger, the other switches something off for the whole account.
-            termination_protection: folder == "core" || folder == "account",
+            termination_protection: folder == CORE || folder == "account",
             provides_artifact_bucket: false,
             template,
             text,
@@ -90,42 +138,42 @@ impl Compiler<'_> {
     }
 
     /// The templates of one of Healstack's own stacks: `stack.yaml.hbs` first, then what it has been divided into.
-    fn own_templates(&self, folder: &str) -> Vec<String> {
+    fn templates(&self, folder: &str) -> Vec<String> {
         let first = format!("{folder}/stack.yaml.hbs");
-        let others = self.catalog.files.paths().filter(|path| {
+        let others = self.files.paths().filter(|path| {
             path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') && rest.ends_with(".yaml.hbs"))
                 && **path != first
         });
         std::iter::once(first.clone()).chain(others.map(str::to_owned)).collect()
     }
+}
 
-    /// The figures of the state machines, each from its named constant.
-    fn limits(&self) -> Value {
-        json!({
-            "agent_seconds": guard::AGENT,
-            "concurrent": self.environment.budget.concurrent,
-            "copy_seconds": guard::COPY,
-            "event_age": guard::EVENT_AGE,
-            "event_ttl": guard::EVENT_TTL,
-            "extend_seconds": guard::EXTEND,
-            "guard_seconds": guard::GUARD,
-            "lease_tries": guard::LEASE_TRIES,
-            "margin_seconds": guard::MARGIN,
-            "native_seconds": guard::NATIVE,
-            "notice_window_seconds": guard::NOTICE_WINDOW,
-            "notices": guard::NOTICES,
-            "place_tries": guard::PLACE_TRIES,
-            "recorder_seconds": guard::RECORDER,
-            "resource_ttl": guard::RESOURCE_TTL,
-            "retries": guard::RETRIES,
-            "retry_delay_seconds": guard::RETRY_DELAY,
-            "start_delay_seconds": guard::START_DELAY,
-            "start_tries": guard::START_TRIES,
-            "sweep_minutes": guard::SWEEP_MINUTES,
-            "sweep_page": guard::SWEEP_PAGE,
-            "sweep_unfinished": guard::SWEEP_UNFINISHED,
-            "sweeper_seconds": guard::SWEEPER,
-            "task_seconds": guard::TASK,
-        })
-    }
+/// The figures of the state machines, each from its named constant.
+fn limits(environment: &Environment) -> Value {
+    json!({
+        "agent_seconds": guard::AGENT,
+        "concurrent": environment.budget.concurrent,
+        "copy_seconds": guard::COPY,
+        "event_age": guard::EVENT_AGE,
+        "event_ttl": guard::EVENT_TTL,
+        "extend_seconds": guard::EXTEND,
+        "guard_seconds": guard::GUARD,
+        "lease_tries": guard::LEASE_TRIES,
+        "margin_seconds": guard::MARGIN,
+        "native_seconds": guard::NATIVE,
+        "notice_window_seconds": guard::NOTICE_WINDOW,
+        "notices": guard::NOTICES,
+        "place_tries": guard::PLACE_TRIES,
+        "recorder_seconds": guard::RECORDER,
+        "resource_ttl": guard::RESOURCE_TTL,
+        "retries": guard::RETRIES,
+        "retry_delay_seconds": guard::RETRY_DELAY,
+        "start_delay_seconds": guard::START_DELAY,
+        "start_tries": guard::START_TRIES,
+        "sweep_minutes": guard::SWEEP_MINUTES,
+        "sweep_page": guard::SWEEP_PAGE,
+        "sweep_unfinished": guard::SWEEP_UNFINISHED,
+        "sweeper_seconds": guard::SWEEPER,
+        "task_seconds": guard::TASK,
+    })
 }

@@ -55,7 +55,7 @@ pub struct Definition {
     /// How to see the healing work on a real account, in sentences: what to break, what to watch.
     #[schemars(length(min = 1))]
     pub test: Vec<String>,
-    /// What must be on once in the account.
+    /// What it needs besides its own resources.
     #[serde(default)]
     pub requires: Vec<Requirement>,
     /// What each API call of the runbook may touch, by `<Service>:<Api>` as the runbook writes them.
@@ -197,13 +197,19 @@ pub enum HealedBy {
 }
 
 impl ResourceName {
-    /// The canonical name of the one resource that a selector names, where it does: `<service>:<type>/<name>`, or what its
-    /// ARN says.
+    /// The canonical name of the one resource that a selector names, where it does: `<service>:<type>/<name>`, or what an ARN of
+    /// the same service says. An ARN of another service names something that this service keeps about that resource, a
+    /// backup for one, and is a name of its own: healing that must not keep others from the resource itself.
     #[must_use]
     pub fn key(&self, selector: &Value) -> Option<String> {
         let named = selector.get(self.from.as_ref()?)?.as_str()?;
         Some(match named.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-            ["arn", _, service, _, _, resource] => format!("{service}:{}", resource.replacen(':', "/", 1)),
+            ["arn", _, service, _, _, resource] if *service == self.service => {
+                format!("{service}:{}", resource.replacen(':', "/", 1))
+            }
+            ["arn", _, service, _, _, resource] => {
+                format!("{}:{}/{service}/{}", self.service, self.kind, resource.replacen(':', "/", 1))
+            }
             _ => format!("{}:{}/{named}", self.service, self.kind),
         })
     }
@@ -221,25 +227,14 @@ impl HealedBy {
     }
 }
 
-/// What must be on once in an account and region, in the `account` stack.
+/// What a kind needs besides its own resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requirement {
-    /// Resource tags on metrics, for fleet alarms that select by tag.
+    /// Resource tags on metrics, for fleet alarms that select by tag. On once in an account and region, in the `account` stack.
     TelemetryEnrichment,
-    /// Events of the zonal autoshifts that AWS starts.
-    AutoshiftObserver,
-}
-
-impl Requirement {
-    /// Whether a rule needs it whose selector is this one.
-    #[must_use]
-    pub fn is_of(self, selector: &Value) -> bool {
-        match self {
-            Self::TelemetryEnrichment => selector.get("tag").is_some(),
-            Self::AutoshiftObserver => true,
-        }
-    }
+    /// A metric that only the agent's probes publish.
+    AgentProbe,
 }
 
 /// What one API call needs.

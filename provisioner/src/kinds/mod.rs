@@ -86,9 +86,9 @@ pub struct Catalog {
 impl Catalog {
     /// Reads every kind, reporting everything that is wrong with any of them.
     pub fn load(files: TemplateFiles, problems: &mut Problems) -> Option<Self> {
-        let rule_files = problems.take(Schema::of::<RuleFile>().map_err(Problem::error))?;
-        let targets = problems.take(Schema::of::<Target>().map_err(Problem::error))?;
-        let kinds = problems.take(Schema::of::<Definition>().map_err(Problem::error))?;
+        let rule_files = Schema::of::<RuleFile>();
+        let targets = Schema::of::<Target>();
+        let kinds = Schema::of::<Definition>();
         let mut catalog = Self { kinds: IndexMap::new(), targets: IndexMap::new(), rule_files, files };
         let paths: Vec<String> = catalog.files.paths().map(str::to_owned).collect();
         for path in paths {
@@ -111,13 +111,9 @@ impl Catalog {
         let source = self.files.source(path);
         let Some((mut definition, node)) = read::<Target>(schema, &source, "a target type", problems) else { return };
         self.inline_selectors(&mut definition.selector, SELECTOR_DEPTH);
-        let schema = Schema::new(definition.selector.clone()).map_err(|reason| {
-            let span = node.get("selector").map_or(node.span, |node| node.span);
-            Problem::error(format!("`selector` is no JSON Schema: {reason}")).at(&source, span)
-        });
-        if let Some(selector) = problems.take(schema) {
-            self.targets.insert(name.to_owned(), TargetType { name: name.to_owned(), definition, selector });
-        }
+        let span = node.get("selector").map_or(node.span, |node| node.span);
+        let selector = Schema::written(definition.selector.clone(), "selector", &source, span);
+        self.targets.insert(name.to_owned(), TargetType { name: name.to_owned(), definition, selector });
     }
 
     /// Puts another target type's selector wherever one refers to it: `{x-selector: instances}`.
@@ -179,19 +175,21 @@ impl Catalog {
                 }
             }
         }
-        let mut schema = |field: &str, properties: &IndexMap<String, Value>| {
+        let schema = |field: &str, properties: &IndexMap<String, Value>| {
             let json = json!({"type": "object", "additionalProperties": false, "properties": properties});
-            problems.take(Schema::new(json).map_err(|reason| {
-                let span = node.get(field).map_or(node.span, |node| node.span);
-                Problem::error(format!("`{field}` is no JSON Schema: {reason}")).at(&source, span)
-            }))
+            let span = node.get(field).map_or(node.span, |node| node.span);
+            Schema::written(json, field, &source, span)
         };
         let parameters = schema("parameters", &definition.parameters);
         let signal = schema("signal", &definition.signal);
-        if let (Some(parameters), Some(signal)) = (parameters, signal) {
-            let has_runbook = self.files.contains(&format!("{id}/runbook.yaml.hbs"));
-            self.kinds.insert(id.clone(), Kind { id, definition, source, node, parameters, signal, has_runbook });
-        }
+        let has_runbook = self.files.contains(&format!("{id}/runbook.yaml.hbs"));
+        self.kinds.insert(id.clone(), Kind { id, definition, source, node, parameters, signal, has_runbook });
+    }
+
+    /// What is wrong with the schemas of kinds and target types, of which a run otherwise looks only at those that it needs.
+    pub fn faults(&self) -> Vec<Problem> {
+        let kinds = self.kinds.values().flat_map(|kind| [&kind.parameters, &kind.signal]);
+        kinds.chain(self.targets.values().map(|target| &target.selector)).filter_map(Schema::fault).collect()
     }
 
     fn check_targets(&self, problems: &mut Problems) {

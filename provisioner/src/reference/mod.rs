@@ -6,13 +6,13 @@ mod source;
 
 pub use source::{Row, Verdict, rows};
 
-use crate::compile::{CompiledStack, Compiler};
+use crate::compile::{CompiledStack, Core, Placement, compile_all};
 use crate::config::Config;
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, HealedBy, Kind, Target};
 use crate::rules;
 use crate::text::{bare, seconds};
-use healstack_model::Layer;
+use healstack_model::{Layer, StackName};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -31,6 +31,10 @@ pub struct Page {
 
 /// Every page: the index first, then a page for each kind by layer, then the source document's values.
 pub fn pages(catalog: &Catalog) -> Result<Vec<Page>, Vec<Problem>> {
+    let faults = catalog.faults();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     let compiled = examples(catalog)?;
     let rule_of =
         |kind: &Kind| compiled.iter().flat_map(|stack| &stack.rules).find(|rule| rule.healing.kind == kind.id);
@@ -93,9 +97,9 @@ fn examples(catalog: &Catalog) -> Result<Vec<CompiledStack>, Vec<Problem>> {
     let stacks = match (set, &config) {
         (Some(set), Some(config)) => {
             let (environment_name, environment) = config.select(None).map_err(|problem| vec![problem])?;
-            let compiler =
-                Compiler::new(catalog, &environment_name, environment, &|_, _| Ok(crate::compile::Placement::new()))?;
-            compiler.compile(vec![set], &mut problems)
+            let placed = |_: &StackName, _: bool| Ok(Placement::new());
+            let core = || Core::compile(&catalog.files, &environment_name, environment);
+            compile_all(catalog, &environment_name, environment, &placed, vec![set], core, &mut problems)
         }
         _ => Vec::new(),
     };

@@ -5,6 +5,7 @@ use crate::kinds::Kind;
 use crate::text::{bare, upper_first};
 use serde::Serialize;
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// What became of a value of the source document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,13 +94,14 @@ pub(super) fn page<'a>(kinds: impl Iterator<Item = &'a Kind>) -> String {
     for kind in kinds {
         let name = super::name(kind);
         for row in rows(kind) {
-            out.push_str(&format!(
-                "| [{name}](rules/{name}.md) | `{}: {}` | {} | {} |\n",
+            let _ = writeln!(
+                out,
+                "| [{name}](rules/{name}.md) | `{}: {}` | {} | {} |",
                 row.field,
                 bare(&row.value),
                 row.verdict.as_str(),
                 super::cell(&row.what),
-            ));
+            );
         }
     }
     out
@@ -114,13 +116,14 @@ pub(super) fn section(kind: &Kind) -> String {
     let mut out =
         String::from("\n## What REL11-BP03's own values mean here\n\n| value | | what happens |\n|---|---|---|\n");
     for row in rows {
-        out.push_str(&format!(
-            "| `{}: {}` | {} | {} |\n",
+        let _ = writeln!(
+            out,
+            "| `{}: {}` | {} | {} |",
             row.field,
             bare(&row.value),
             row.verdict.as_str(),
             super::cell(&row.what)
-        ));
+        );
     }
     out
 }

@@ -18,6 +18,7 @@ use crate::yaml::quote;
 use handlebars::{Handlebars, RenderError};
 use healstack_model::Names;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Stands for `{{` of a value in a runbook until the check after rendering; from Unicode's private use area.
@@ -38,20 +39,33 @@ impl std::fmt::Debug for Renderer {
 }
 
 impl Renderer {
-    /// Compiles every template, reporting those that are no Handlebars.
-    pub fn new(files: &TemplateFiles, names: &Names) -> Result<Self, Vec<Problem>> {
+    /// Compiles the templates below some folders, and the partials that they use, reporting those that are no Handlebars.
+    /// Compiling those of every kind would take longer than all the rest.
+    pub fn new(files: &TemplateFiles, folders: &BTreeSet<&str>, names: &Names) -> Result<Self, Vec<Problem>> {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
         templates.register_escape_fn(quote);
         helpers::register(&mut templates, names);
         let mut problems = Vec::new();
-        for (path, source) in files.iter().filter(|(path, _)| path.rsplit('.').next() == Some("hbs")) {
-            let name =
-                path.strip_prefix("partials/").and_then(|partial| partial.strip_suffix(".yaml.hbs")).unwrap_or(path);
-            if let Err(error) = templates.register_template_string(name, source.text()) {
-                problems.push(template_problem(source, error.pos().map(|(line, _)| line), &error.reason().to_string()));
+        let folder = |path: &str| path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned());
+        let of_folders = files
+            .paths()
+            .filter(|path| path.rsplit('.').next() == Some("hbs") && folders.contains(folder(path).as_str()));
+        let mut open: Vec<String> = of_folders.map(str::to_owned).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(path) = open.pop() {
+            if !files.contains(&path) || !seen.insert(path.clone()) {
+                continue;
+            }
+            let source = files.source(&path);
+            open.extend(partials(source.text()).map(|name| format!("partials/{name}.yaml.hbs")));
+            let name = path.strip_prefix("partials/").and_then(|partial| partial.strip_suffix(".yaml.hbs"));
+            if let Err(error) = templates.register_template_string(name.unwrap_or(&path), source.text()) {
+                let line = error.pos().map(|(line, _)| line);
+                problems.push(template_problem(&source, line, &error.reason().to_string()));
             }
         }
+        problems.sort_by_key(Problem::to_string);
         if problems.is_empty() { Ok(Self { templates, files: files.clone() }) } else { Err(problems) }
     }
 
@@ -91,6 +105,11 @@ impl Renderer {
         let file = if self.files.contains(&partial) { partial.as_str() } else { file };
         template_problem(&self.files.source(file), error.line_no, &error.reason().to_string())
     }
+}
+
+/// The partials that a template names.
+fn partials(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{>").skip(1).filter_map(|rest| rest.trim_start().split([' ', '}', '\n']).next())
 }
 
 /// Marks every `{{` of a value.

@@ -9,7 +9,7 @@ mod generate;
 pub use generate::generate;
 
 use crate::diagnostics::{Problem, Source};
-use crate::yaml::Node;
+use crate::yaml::{Node, Span};
 use finding::Place;
 use healstack_model::{EnvironmentName, Prefix, RuleName, Seconds, StackName};
 use jsonschema::error::ValidationErrorKind;
@@ -17,33 +17,63 @@ use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// A schema ready to check with.
+/// A schema to check with. Its validator is built when something is first checked: most runs need few of the many.
 #[derive(Debug)]
 pub struct Schema {
     json: Value,
-    validator: Validator,
+    /// Where the schema stands, when it is not that of a Rust type.
+    origin: Option<Origin>,
+    validator: OnceLock<Result<Validator, String>>,
+}
+
+/// Where a schema stands in a file.
+#[derive(Debug)]
+struct Origin {
+    field: String,
+    source: Arc<Source>,
+    span: Span,
 }
 
 impl Schema {
     /// The schema of a Rust type.
-    pub fn of<T: JsonSchema>() -> Result<Self, String> {
-        Self::new(generate::<T>())
+    #[must_use]
+    pub fn of<T: JsonSchema>() -> Self {
+        Self { json: generate::<T>(), origin: None, validator: OnceLock::new() }
     }
 
-    /// A schema that stands in a kind's folder. Fails with the reason when it is none.
-    pub fn new(json: Value) -> Result<Self, String> {
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .with_format(Seconds::FORMAT, |text: &str| Seconds::parse(text).is_ok())
-            .with_format(RuleName::FORMAT, |text: &str| RuleName::new(text).is_ok())
-            .with_format(StackName::FORMAT, |text: &str| StackName::new(text).is_ok())
-            .with_format(EnvironmentName::FORMAT, |text: &str| EnvironmentName::new(text).is_ok())
-            .with_format(Prefix::FORMAT, |text: &str| Prefix::new(text).is_ok())
-            .build(&json)
-            .map_err(|error| format!("{error} at {}", error.instance_path()))?;
-        Ok(Self { json, validator })
+    /// A schema that stands in the field of a definition file. That it is none is told when it is used.
+    #[must_use]
+    pub fn written(json: Value, field: &str, source: &Arc<Source>, span: Span) -> Self {
+        let origin = Origin { field: field.to_owned(), source: Arc::clone(source), span };
+        Self { json, origin: Some(origin), validator: OnceLock::new() }
+    }
+
+    fn validator(&self) -> Result<&Validator, Problem> {
+        let built = self.validator.get_or_init(|| {
+            jsonschema::draft202012::options()
+                .should_validate_formats(true)
+                .with_format(Seconds::FORMAT, |text: &str| Seconds::parse(text).is_ok())
+                .with_format(RuleName::FORMAT, |text: &str| RuleName::new(text).is_ok())
+                .with_format(StackName::FORMAT, |text: &str| StackName::new(text).is_ok())
+                .with_format(EnvironmentName::FORMAT, |text: &str| EnvironmentName::new(text).is_ok())
+                .with_format(Prefix::FORMAT, |text: &str| Prefix::new(text).is_ok())
+                .build(&self.json)
+                .map_err(|error| format!("{error} at {}", error.instance_path()))
+        });
+        built.as_ref().map_err(|reason| match &self.origin {
+            Some(Origin { field, source, span }) => {
+                Problem::error(format!("`{field}` is no JSON Schema: {reason}")).at(source, *span)
+            }
+            None => Problem::error(reason.clone()),
+        })
+    }
+
+    /// What is wrong with the schema itself.
+    #[must_use]
+    pub fn fault(&self) -> Option<Problem> {
+        self.validator().err()
     }
 
     /// The schema itself.
@@ -55,9 +85,13 @@ impl Schema {
     /// Everything about `node` that the schema does not allow. `what` names the node in messages: "a rule".
     #[must_use]
     pub fn check(&self, source: &Arc<Source>, node: &Node, what: &str) -> Vec<Problem> {
+        let validator = match self.validator() {
+            Ok(validator) => validator,
+            Err(problem) => return vec![problem],
+        };
         let instance = node.to_json();
         let mut seen = HashSet::new();
-        self.validator
+        validator
             .iter_errors(&instance)
             .filter(|error| seen.insert((error.instance_path().to_string(), subject(error))))
             .flat_map(|error| self.problems(source, node, what, &error))
