@@ -27,7 +27,6 @@ Handler = dict[str, Any]
 
 # Create-only properties by resource type (CloudFormation registry schemas, us-east-1, 2026-11).
 CREATE_ONLY: dict[str, tuple[str, ...]] = {
-    "AWS::ARCZonalShift::AutoshiftObserverNotificationStatus": ("Status",),
     "AWS::ARCZonalShift::ZonalAutoshiftConfiguration": ("ResourceIdentifier",),
     "AWS::AutoScaling::ScalingPolicy": ("AutoScalingGroupName",),
     "AWS::Backup::RestoreTestingPlan": ("RestoreTestingPlanName",),

@@ -40,6 +40,16 @@ class Events(GuardCase):
         self.assert_ledger({"EVENT#a1": recorded("a1", "completed", end_time=1)})
         self.assertEqual(1, self.notices())
 
+    def test_what_is_healed_may_be_more_than_a_unit(self) -> None:
+        self.publish(
+            self.agent_event("a1", resource_id="payments", resource_type="breaker"),
+            self.agent_event("a2", resource_type="../x"),
+        )
+        keys = {label: self.ledger()[f"EVENT#{label}"]["resource_key"] for label in ("a1", "a2")}
+        self.assertEqual(
+            {"a1": f"agent:breaker/{RESOURCE}/payments", "a2": f"agent:unit/{RESOURCE}/web.service"}, keys
+        )
+
     def test_begin_and_end_are_one_event(self) -> None:
         self.publish(self.agent_event("a1", "in_progress"))
         self.assert_ledger({"EVENT#a1": recorded("a1", "in_progress", open="open", deadline=3600)})

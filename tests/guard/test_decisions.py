@@ -57,6 +57,36 @@ class Starts(GuardCase):
             )
         self.assertEqual(1, len(self.automations()))
 
+    def test_the_one_resource_that_the_rule_names(self) -> None:
+        key = f"elasticloadbalancing:loadbalancer/app/web/{RESOURCE}"
+        named = {"service": "elasticloadbalancing", "type": "loadbalancer", "key": key}
+        self.rule("shop/shift", resource=named)
+        # Whatever the alarm is about: a zone of the load balancer here.
+        zone = {"alarmContributor": {"id": "c", "attributes": {"AvailabilityZone": "eu-west-1a"}}}
+        self.assertEqual("STARTED", self.decision(self.alarm_event("e1", identity="shop/shift", detail=zone)))
+        self.assertEqual([RESOURCE], self.automations()[-1]["Parameters"]["ResourceId"])
+        self.assertEqual("e1", self.ledger()[f"RES#{key}|STATE"]["leaseOwner"])
+        zone["alarmContributor"]["attributes"]["AvailabilityZone"] = "eu-west-1b"
+        self.assertEqual("IN_FLIGHT", self.decision(self.alarm_event("e2", identity="shop/shift", detail=zone)))
+
+    def test_a_services_event_is_evidence_and_keeps_its_alarms_mutes(self) -> None:
+        heal = {
+            "stack": "shop",
+            "rule": "heal",
+            "signal": "unrecovered",
+            "resource": RESOURCE,
+            "alarm": "heal--shop--heal--unrecovered",
+            "evidence": "The job failed.",
+        }
+        plain = {"source": "aws.backup", "detail-type": "Backup Job State Change"}
+        event = {**self.alarm_event("e1"), **plain, "detail": {"state": "FAILED"}, "heal": heal}
+        self.post("mutes", mutes=[{"name": "window", "alarms": ["heal--shop--heal--unrecovered"]}])
+        self.assertEqual("MUTED", self.decision(event))
+        self.post("mutes", mutes=[{"name": "window", "alarms": ["heal--shop--other--unrecovered"]}])
+        again = {**event, "id": self.alarm_event("e2")["id"]}
+        self.assertEqual("STARTED", self.decision(again))
+        self.assertEqual("The job failed.", self.ledger()["EVENT#e2"]["evidence"])
+
     def test_a_healing_that_touches_two_resources_leases_both(self) -> None:
         resource = {"service": "ec2", "type": "volume", "dimensions": ["VolumeId"]}
         also = {"also": [{"service": "ec2", "type": "instance", "dimension": "InstanceId"}]}

@@ -200,6 +200,10 @@ class ServiceEvents(GuardCase):
         ("aws.ecs", "ECS Deployment State Change", {"eventName": "SERVICE_DEPLOYMENT_FAILED"}, "failed"),
         ("aws.ecs", "ECS Service Action", {"eventName": "SERVICE_TASK_START_IMPAIRED"}, "failed"),
         ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0013"}, "in_progress"),
+        ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0050"}, "in_progress"),
+        ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0051"}, "completed"),
+        ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0020"}, "in_progress"),
+        ("aws.rds", "RDS DB Instance Event", {"EventID": "RDS-EVENT-0021"}, "completed"),
         (
             "aws.rds",
             "RDS DB Instance Event",
@@ -217,7 +221,9 @@ class ServiceEvents(GuardCase):
         ("aws.backup", "Restore Job State Change", {"status": "COMPLETED"}, "completed"),
     )
 
-    def send(self, label: str, source: str, kind: str, detail: dict[str, object]) -> None:
+    def send(
+        self, label: str, source: str, kind: str, detail: dict[str, object], resource: str = "ecs:{}:service/prod/web"
+    ) -> None:
         """The event as a rule's own event rule hands it to the recorder."""
         event_id = f"00000000-0000-4000-8000-{len(self.labels):012}"
         self.labels[event_id] = label
@@ -227,10 +233,16 @@ class ServiceEvents(GuardCase):
             "layer": "platform",
             "action": "restart",
             "notify": "all",
-            "resource": f"arn:aws:ecs:eu-west-1:{self.account}:service/prod/web",
+            "resource": "arn:aws:" + resource.format(f"eu-west-1:{self.account}"),
         }
         self.begin(RECORDER, {"id": event_id, "source": source, "detail-type": kind, "heal": heal, "detail": detail})
         self.settle()
+
+    def test_an_auto_scaling_groups_arn_has_more_in_it_than_its_name(self) -> None:
+        group = "autoscaling:{}:autoScalingGroup:930d940e-891e-4781-a11a-7b0acd480f03:autoScalingGroupName/web"
+        self.send("s1", "aws.autoscaling", "EC2 Instance Launch Unsuccessful", {"StatusMessage": "none"}, group)
+        found = self.ledger()["EVENT#s1"]
+        self.assertEqual(("autoscaling:autoScalingGroup/web", "web"), (found["resource_key"], found["resource_id"]))
 
     def test_each_service_says_beginning_and_end_in_its_own_words(self) -> None:
         for index, (source, kind, detail, status) in enumerate(self.CASES):
