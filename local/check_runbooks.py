@@ -5,6 +5,7 @@
 
 * Automation steps that call an API: service, operation, inputs, selectors, desired values (automation_steps.py).
 * IAM actions exist, and no write is granted on `*` where the action takes single resources (iam_actions.py).
+* Resources and conditions of roles fit their actions, as parliament says (policy_findings.py).
 
 Exit status: 0 nothing found, 1 something found (each on a line of its own), 2 nothing to check.
 """
@@ -20,6 +21,7 @@ from typing import Any
 
 import automation_steps
 import iam_actions
+import policy_findings
 import templates
 
 
@@ -53,7 +55,7 @@ def main() -> int:
     for path in paths:
         try:
             template = templates.load(path)
-            found = list(check_template(template))
+            found = [*check_template(template), *policy_findings.check(template)]
             documents += sum(each.get("Type") == "AWS::SSM::Document" for each in template["Resources"].values())
         except templates.TemplateError as error:
             found = [str(error)]

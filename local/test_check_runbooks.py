@@ -10,6 +10,7 @@ from pathlib import Path
 import check_runbooks
 import iam_actions
 import iam_table
+import policy_findings
 import templates
 
 # Where DescribeInstances shows the state of one instance.
@@ -190,6 +191,48 @@ class Policies(unittest.TestCase):
     def test_known_gap_is_still_one(self) -> None:
         for action in iam_actions.KNOWN_GAPS:
             self.assertEqual((), iam_actions.matching(action), "the database has it: no gap any more")
+
+
+class Findings(unittest.TestCase):
+    """What parliament says."""
+
+    def found(self, action: str, resource: str, condition: str = "{}") -> list[str]:
+        """The findings of a role with one statement."""
+        text = f"""
+            Resources:
+              Role:
+                Type: AWS::IAM::Role
+                Properties:
+                  Policies:
+                    - PolicyName: heal
+                      PolicyDocument:
+                        Version: 2012-10-17
+                        Statement:
+                          - Effect: Allow
+                            Action: {action}
+                            Resource: {resource}
+                            Condition: {condition}
+        """
+        return list(policy_findings.check(templates.parse(textwrap.dedent(text), "test")))
+
+    def test_right(self) -> None:
+        arn = '!Sub "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:instance/*"'
+        self.assertEqual([], self.found("ec2:StopInstances", arn))
+        self.assertEqual([], self.found("cloudwatch:DescribeAlarms", '"*"'))
+        self.assertEqual([], self.found("ecs:StopServiceDeployment", '"*"'), "younger than parliament's list")
+
+    def test_wrong(self) -> None:
+        volume = '!Sub "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:volume/*"'
+        for expected, found in (
+            ("RESOURCE_MISMATCH", self.found("ec2:StopInstances", volume)),
+            ("ec2:StopInstances on `*`", self.found("ec2:StopInstances", '"*"')),
+            ("UNKNOWN_ACTION", self.found("ec2:StopInstance", '"*"')),
+            ("INVALID_ARN", self.found("ec2:StopInstances", '"arn:aws:ec2"')),
+            ("UNKNOWN_CONDITION", self.found("ec2:DescribeInstances", '"*"', '{StringEquals: {"ec2:Nothing": x}}')),
+        ):
+            with self.subTest(expected):
+                self.assertEqual(1, len(found), found)
+                self.assertIn(expected, found[0])
 
 
 class Files(unittest.TestCase):

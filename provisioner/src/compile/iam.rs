@@ -16,6 +16,10 @@ static WITHOUT_RESOURCES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
+/// What `cloudwatch:DescribeAlarms` is granted on: the metric alarms of account and region. Composite alarms would need `*`
+/// (CloudWatch API reference, 2026-11), and no runbook reads one.
+const ALARMS: &str = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*";
+
 /// The statements of the runbook's role, for the calls that this rule's runbook makes and no others. `template` is the
 /// runbook before rendering: a call that only some rules make is still a call of the kind. `scope` gives `Resource` and
 /// `Condition` of one of the target's scopes.
@@ -99,6 +103,7 @@ fn statement(
     }
     let mut node = match &grant.resources {
         GrantResources::Scope(word) if word == "any" => Node::map(vec![Entry::new("Resource", "*")]),
+        GrantResources::Scope(word) if word == "alarms" => Node::map(vec![Entry::new("Resource", substituted(ALARMS))]),
         GrantResources::Scope(name) => scope(name)?,
         GrantResources::Arns(arns) => {
             let arns: Vec<Node> = arns.iter().map(|arn| substituted(arn)).collect();

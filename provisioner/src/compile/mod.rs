@@ -340,7 +340,7 @@ impl<'a> Compiler<'a> {
         let template = target.definition.scopes.get(scope).ok_or_else(|| {
             let known: Vec<&str> = target.definition.scopes.keys().map(String::as_str).collect();
             Problem::error(format!("`{}` has no scope `{scope}`", target.name))
-                .help(format!("write `any` or one of {}", crate::schema::list(&known)))
+                .help(format!("write `any`, `alarms` or one of {}", crate::schema::list(&known)))
         })?;
         let name = format!("templates/targets/{}.yaml scope {scope}", target.name);
         yaml::parse(&self.renderer.render_inline(&name, template, context)?)

@@ -274,7 +274,8 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum GrantResources {
-    /// `any` (the action takes no resources), or a scope of the target type: `target` covers what the rule selects.
+    /// `any` (the action takes no resources), `alarms` (those of the account and region, for `DescribeAlarms`), or a scope of the
+    /// target type: `target` covers what the rule selects.
     Scope(String),
     /// These ARNs; `${AWS::Region}` and the like stay CloudFormation's.
     Arns(Vec<String>),
