@@ -159,26 +159,30 @@ class Automation:
         if status not in FINAL:
             raise BadRequest(f"`{status}` is none of {', '.join(FINAL)}")
         if execution["AutomationExecutionStatus"] == "InProgress":
-            self.end(execution, status, request.members.get("failed_step"), request.members.get("failure_message"))
+            ran = request.members.get("ran")
+            self.end(execution, status, request.members.get("failed_step"), request.members.get("failure_message"), ran)
         elif execution["AutomationExecutionStatus"] != status:
             raise BadRequest(f"it is {execution['AutomationExecutionStatus']} already")
         for _ in range(times):
             put_aws_event(status_event(execution, *request.scope))
         return self.get({"AutomationExecutionId": execution["AutomationExecutionId"]})
 
-    def end(self, execution: Execution, status: str, failed_step: Any, message: Any) -> None:
-        """Sets the final state of an execution and its steps."""
+    def end(self, execution: Execution, status: str, failed_step: Any, message: Any, ran: Any = None) -> None:
+        """Sets the final state of an execution and its steps: of a success those that `ran`, or all that change or verify
+        something, which leaves out the one that leaves a resource alone."""
         now, steps = time.time(), execution["StepExecutions"]
         names = [step["StepName"] for step in steps]
         if failed_step is not None and failed_step not in names:
             raise BadRequest(f"`failed_step` is `{failed_step}`; the document's steps are {', '.join(names)}")
         last = names.index(failed_step) if failed_step else (len(steps) - 1 if status == "Success" else 0)
-        for step in steps[:last]:
-            step.update(StepStatus="Success", ExecutionEndTime=now)
-        for step in steps[last : last + 1]:
-            step.update(StepStatus=status, ExecutionEndTime=now)
-            if status != "Success":
-                step["FailureMessage"] = str(message or f"Step {step['StepName']} ended as {status}")
+        for step in steps[: last + 1]:
+            if step["StepName"] in ran if ran else step["StepName"] != "leaveAlone":
+                step.update(StepStatus="Success", ExecutionEndTime=now)
+            else:
+                step["StepStatus"] = "Pending"
+        if status != "Success":
+            failure = str(message or f"Step {names[last]} ended as {status}")
+            steps[last].update(StepStatus=status, ExecutionEndTime=now, FailureMessage=failure)
         if status != "Success":
             execution["FailureMessage"] = str(message or f"Step {names[last]} ended as {status}")
         execution.update(AutomationExecutionStatus=status, ExecutionEndTime=now)

@@ -8,6 +8,7 @@ Measured against ministack 1.5.33, whose CloudFormation
 * drops a schedule's time zone, begin, end and key;
 * does not know account settings of Systems Manager, though its Systems Manager holds them;
 * overwrites, without a word, a resource of the same name that belongs to another stack;
+* refuses a record in a hosted zone that is not there, though a record's zone is its user's own, and imports no records;
 * refuses the name of a bucket that is being imported because the bucket exists;
 * calls a change "Conditionally" replacing wherever it has no table of create-only properties.
 
@@ -20,6 +21,8 @@ import contextvars
 import json
 from collections.abc import Callable
 from typing import Any
+
+import record_sets
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
@@ -86,6 +89,8 @@ def install(provisioners: Any) -> None:
     finish(handlers["AWS::DynamoDB::Table"], lambda name, props: finish_table(dynamodb, kms, name, props))
     finish(handlers["AWS::Scheduler::Schedule"], lambda name, props: finish_schedule(scheduler, name, props))
     finish(handlers["AWS::SNS::Topic"], lambda arn, props: finish_topic(sns, arn, props))
+    records = handlers["AWS::Route53::RecordSet"]
+    records["create"] = record_sets.in_the_users_zone(provisioners._r53, records["create"])
     handlers["AWS::SSM::ServiceSetting"] = service_setting_handlers(ssm)
     states = provisioners._sfn
     for resource_type, name_property, exists in (

@@ -24,6 +24,7 @@ import logging
 import os
 import signal
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,18 @@ Created = tuple[str, dict[str, Any]]
 # What `Ref` returns for a recorded type that has a property for it; other recorded types get a generated name.
 NAMED_BY: dict[str, str] = {
     "AWS::Backup::RestoreTestingPlan": "RestoreTestingPlanName",
-    "AWS::Backup::RestoreTestingSelection": "RestoreTestingSelectionName",
     "AWS::CloudWatch::AlarmMuteRule": "Name",
     "AWS::ObservabilityAdmin::TelemetryEnrichment": "Scope",
     "AWS::SSM::Document": "Name",
+}
+
+
+# Types whose resources have an id of AWS's making, which is another one each time.
+UNNAMED = ("AWS::Route53::HealthCheck", "AWS::SSM::PatchBaseline")
+
+# What `Fn::GetAtt` gives for a recorded type: the attribute, and the service and resource part of its ARN.
+ARNS: dict[str, tuple[str, str, str]] = {
+    "AWS::Backup::RestoreTestingPlan": ("RestoreTestingPlanArn", "backup", "restore-testing-plan:"),
 }
 
 
@@ -116,11 +125,15 @@ class RecordedResources:
                 "region": region,
                 "properties": props,
             }
-            return physical_id, {}
+            if resource_type not in ARNS:
+                return physical_id, {}
+            attribute, service, kind = ARNS[resource_type]
+            return physical_id, {attribute: f"arn:aws:{service}:{region}:{account}:{kind}{physical_id}"}
 
         def create(logical_id: str, props: Properties, stack_name: str) -> Created:
             name = props.get(NAMED_BY.get(resource_type, ""))
-            physical_id = str(name) if name else self._physical_name(stack_name, logical_id)
+            made = str(uuid.uuid4()) if resource_type in UNNAMED else self._physical_name(stack_name, logical_id)
+            physical_id = str(name) if name else made
             if (*self._scope(), resource_type, physical_id) in self._store:
                 raise ValueError(f"Resource of type '{resource_type}' with identifier '{physical_id}' already exists.")
             return put(physical_id, logical_id, props, stack_name)

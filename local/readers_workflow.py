@@ -122,7 +122,12 @@ def metric_filter(clients: Clients, physical_id: str, props: Properties) -> Iter
     if not found:
         yield "DescribeMetricFilters does not show it"
         return
-    yield from compare(camel(only(props, "FilterPattern", "LogGroupName", "MetricTransformations")), found[0])
+    wanted = camel(only(props, "FilterPattern", "LogGroupName", "MetricTransformations"))
+    for transformation in wanted["metricTransformations"]:
+        # The API has a mapping where CloudFormation has a list.
+        if "dimensions" in transformation:
+            transformation["dimensions"] = {each["key"]: each["value"] for each in transformation["dimensions"]}
+    yield from compare(wanted, found[0])
 
 
 def log_resource_policy(clients: Clients, physical_id: str, props: Properties) -> Iterator[str]:

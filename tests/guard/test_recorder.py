@@ -171,6 +171,46 @@ class NativeAlarms(GuardCase):
         self.assertEqual(1, self.notices())
 
 
+class LeftAlone(GuardCase):
+    """A runbook that looked and left its resource alone."""
+
+    LOOKED = ("describe", "status", "stillImpaired", "leaveAlone")
+
+    def test_it_healed_nothing_and_spent_no_attempt(self) -> None:
+        people = self.notices()
+        for index in range(4):
+            self.assertEqual("STARTED", self.decision(self.alarm_event(f"e{index}")))
+            self.finish(ran=self.LOOKED)
+            found = self.ledger()
+            self.assertEqual(("skipped", "RECOVERED"), (found[f"EVENT#e{index}"]["status"], found[f"EVENT#e{index}"]["reason"]))
+            self.assertEqual((0, 0), (found[STATE]["att#shop/heal"], found[STATE]["win#shop/heal"]))
+            self.assertNotIn("leaseUntil", found[STATE])
+            self.assertAlmostEqual(600, found[STATE]["cd#shop/heal"], delta=40)
+            self.assertEqual("COOLDOWN", self.decision(self.alarm_event(f"c{index}")))
+            self.age(700)
+        self.assertEqual(people, self.notices(), "nobody hears of it")
+
+    def test_attempts_of_before_stay_spent(self) -> None:
+        for attempt in (1, 2):
+            self.guard(self.alarm_event(f"e{attempt}"))
+            self.finish("Failed")
+            self.age(601)
+        self.guard(self.alarm_event("idle"))
+        self.finish(ran=self.LOOKED)
+        self.age(601)
+        self.assertEqual(2, self.ledger()[STATE]["att#shop/heal"])
+        self.assertEqual("STARTED", self.decision(self.alarm_event("e3")))
+        self.finish("Failed")
+        self.age(601)
+        self.assertEqual("MAX_ATTEMPTS", self.decision(self.alarm_event("e4")))
+
+    def test_a_repeated_end_changes_nothing(self) -> None:
+        self.guard(self.alarm_event("e1"))
+        self.finish(ran=self.LOOKED, emit=3)
+        found = self.ledger()
+        self.assertEqual(("skipped", 0), (found["EVENT#e1"]["status"], found[STATE]["att#shop/heal"]))
+
+
 class ServiceEvents(GuardCase):
     """What services say of their own healing."""
 

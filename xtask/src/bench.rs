@@ -14,8 +14,8 @@ use crate::workspace::Workspace;
 const RULES: [usize; 3] = [12, 1_000, 10_000];
 /// Runs of each; the median is quoted.
 const RUNS: usize = 7;
-/// Rules a stack: a template's limit is 500 resources, and each of these rules has three.
-const RULES_A_STACK: usize = 100;
+/// Rules a stack: one application, with the twelve rules of REL11-BP03.
+const RULES_A_STACK: usize = 12;
 
 /// Prints a table of wall time and peak memory of `healstack synth`, whole process, release build.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, XtaskError> {
@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, XtaskError> {
     println!("{:>6}  {:>10}  {:>10}  {:>12}  {:>10}", "rules", "median", "slowest", "us a rule", "peak MiB");
     for rules in RULES {
         let project = workspace.target.join("xtask").join("bench").join(rules.to_string());
-        write_project(&project, rules)?;
+        write_project(workspace, &project, rules)?;
         let mut times = Vec::new();
         let mut peak = 0;
         // The first run fills the page cache and writes generated/; it is not counted.
@@ -84,37 +84,35 @@ fn high_water_mark(status: &str) -> Option<u32> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// A project with this many rules, each with a target and parameters of its own.
-fn write_project(project: &Path, rules: usize) -> Result<(), XtaskError> {
+/// A project with this many rules: those that ship for REL11-BP03, again and again, each time for another application in a
+/// stack of its own.
+fn write_project(workspace: &Workspace, project: &Path, rules: usize) -> Result<(), XtaskError> {
     let folder = project.join("rules");
     fs::create_dir_all(&folder).map_err(XtaskError::io("create", &folder))?;
     let write = |name: &str, text: &str| {
         let path = project.join(name);
         fs::write(&path, text).map_err(XtaskError::io("write", &path))
     };
-    write("healstack.yaml", "environments:\n  bench:\n    account: \"111122223333\"\n    region: eu-west-1\n")?;
+    write("healstack.yaml", CONFIG)?;
+    let path = workspace.root.join("rules").join("checkout.yaml");
+    let shipped = fs::read_to_string(&path).map_err(XtaskError::io("read", &path))?;
+    let shipped: Vec<&str> = shipped.split("  - name: ").skip(1).take(RULES_A_STACK).collect();
     for first in (0..rules).step_by(RULES_A_STACK) {
-        let stack = first / RULES_A_STACK;
-        let rules: String = (first..rules.min(first + RULES_A_STACK)).map(rule).collect();
-        write(&format!("rules/s{stack}.yaml"), &format!("stack: s{stack}\nrules:\n{rules}"))?;
+        let application = format!("app{}", first / RULES_A_STACK);
+        let some = shipped.iter().take(rules - first).map(|rule| format!("  - name: {rule}"));
+        let text = format!("stack: checkout\nrules:\n{}", some.collect::<String>()).replace("checkout", &application);
+        write(&format!("rules/{application}.yaml"), &text)?;
     }
     Ok(())
 }
 
-fn rule(index: usize) -> String {
-    format!(
-        "  - name: leak-n{index}
-    layer: application
-    trigger_condition: high_memory_usage
-    action: restart
-    target: {{units: {{names: [app{index}.service], hosts: {{tag: {{app: a{index}}}}}}}}}
-    parameters: {{memory_threshold: {}}}
-    cooldown_period: 600
-    max_attempts: 3
-",
-        50 + index % 50
-    )
-}
+/// 10,000 rules need more of everything than an account has by default.
+const CONFIG: &str = "environments:
+  bench:
+    account: \"111122223333\"
+    region: eu-west-1
+    quotas: {alarms: 99999, fleet_alarms: 99999, event_rules: 99999, documents: 99999, parameters: 99999, roles: 99999}
+";
 
 #[cfg(test)]
 mod tests {

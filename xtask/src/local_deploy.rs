@@ -12,6 +12,15 @@ use crate::workspace::Workspace;
 /// What makes a project; each is copied if it is there.
 const PROJECT: [&str; 4] = ["healstack.yaml", "rules", "templates", "generated"];
 
+/// Changes of the shipped rules that reach runbooks, alarms and native resources.
+const CHANGES: [(&str, &str); 5] = [
+    ("health_check_grace_period: 300", "health_check_grace_period: 400"),
+    ("scale_out_amount: 2", "scale_out_amount: 3"),
+    ("names: [web, worker]", "names: [web, mailer]"),
+    ("memory_threshold: 85", "memory_threshold: 90"),
+    ("cooldown_period: 300", "cooldown_period: 900"),
+];
+
 /// Deploys, deploys again without a change, verifies and destroys, as a user would. The server is stopped in any case.
 pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     // Kept between runs for its virtual environment; its server has a port of its own, so that one in use is left alone.
@@ -36,6 +45,14 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("deploy to a new local AWS", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
     steps.run("deploy again, without a change", || succeed(&mut healstack(&["deploy", "--local", "--yes"])));
     steps.run("every resource read back", || succeed(&mut healstack(&["local", "verify"])));
+    steps.run("deploy a change of parameters in place, and read it back", || {
+        let rules = project.join("rules/checkout.yaml");
+        let text = fs::read_to_string(&rules).map_err(XtaskError::io("read", &rules))?;
+        let changed = CHANGES.iter().fold(text, |text, (from, to)| text.replace(from, to));
+        fs::write(&rules, changed).map_err(XtaskError::io("write", &rules))?;
+        succeed(&mut healstack(&["deploy", "--local", "--yes"]))?;
+        succeed(&mut healstack(&["local", "verify"]))
+    });
     // The core stack has termination protection. The ledger stays, and a new deployment takes it back.
     let destroy = ["destroy", "--local", "--yes", "--disable-protection"];
     steps.run("destroy", || succeed(&mut healstack(&destroy)));

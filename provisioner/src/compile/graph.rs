@@ -69,6 +69,17 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
             );
         }
     }
+    let changed = graph.after_changes();
+    for step in
+        steps.iter().filter(|step| step.is_end && !step.calls_a_human() && !changed.contains(step.name.as_str()))
+    {
+        if !HEALED_NOTHING.iter().any(|start| step.name.starts_with(start)) {
+            found.push(
+                at(step, format!("step `{}` ends the runbook before anything was changed", step.name))
+                    .help("name it leaveAlone… or recovered…: the recorder then gives the attempt back, because nothing was healed"),
+            );
+        }
+    }
     for step in steps.iter().filter(|step| step.writes() && graph.ends_unverified(step)) {
         found.push(
             at(step, format!("step `{}` changes something, and a path from it ends without a verification", step.name))
@@ -77,6 +88,10 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
     }
     found
 }
+
+/// How the names of steps begin that end a runbook which has healed nothing. The recorder knows them (templates/partials/
+/// recorder-runbooks.yaml.hbs).
+const HEALED_NOTHING: [&str; 2] = ["leaveAlone", "recovered"];
 
 /// Longest time from start to end in seconds, over failures too. The graph has no cycle.
 pub(super) fn worst_case(steps: &[Step]) -> u64 {
@@ -114,8 +129,17 @@ impl<'a> Graph<'a> {
     }
 
     fn reachable(&self) -> HashSet<&'a str> {
+        self.from(self.steps.first().into_iter().collect())
+    }
+
+    /// The steps that change something, and those that may come after one.
+    fn after_changes(&self) -> HashSet<&'a str> {
+        self.from(self.steps.iter().filter(|step| step.writes()).collect())
+    }
+
+    /// Some steps, and everything that they lead to.
+    fn from(&self, mut open: Vec<&'a Step>) -> HashSet<&'a str> {
         let mut reached = HashSet::new();
-        let mut open: Vec<&'a Step> = self.steps.first().into_iter().collect();
         while let Some(step) = open.pop() {
             if reached.insert(step.name.as_str()) {
                 open.extend(edges(step).filter_map(|name| self.step(name)));

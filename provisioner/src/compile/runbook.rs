@@ -70,7 +70,8 @@ impl Step {
     pub fn calls(&self) -> Vec<String> {
         match self.action.as_str() {
             "aws:runCommand" => COMMAND_CALLS.map(str::to_owned).to_vec(),
-            "aws:approve" => vec!["sns:Publish".to_owned()],
+            "aws:approve" if self.inputs.get("NotificationArn").is_some() => vec!["sns:Publish".to_owned()],
+            "aws:approve" => Vec::new(),
             _ => self.call().into_iter().collect(),
         }
     }
@@ -102,7 +103,7 @@ impl Step {
     /// Whether the step can fail for reasons that are not the runbook's own.
     #[must_use]
     pub fn can_fail(&self) -> bool {
-        !self.calls().is_empty() && !self.calls_a_human()
+        (self.action == "aws:approve" || !self.calls().is_empty()) && !self.calls_a_human()
     }
 
     /// Whether the step proves something.

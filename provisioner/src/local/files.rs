@@ -16,7 +16,7 @@ pub(super) const LAUNCHER: &str = "ministack_launcher.py";
 pub(super) const VERIFY: &str = "verify.py";
 
 /// Every file that the two scripts need, beside one another.
-const FILES: [(&str, &str); 20] = [
+const FILES: [(&str, &str); 21] = [
     (LAUNCHER, include_str!("../../../local/ministack_launcher.py")),
     ("alarm_standin.py", include_str!("../../../local/alarm_standin.py")),
     ("asl_states.py", include_str!("../../../local/asl_states.py")),
@@ -30,6 +30,7 @@ const FILES: [(&str, &str); 20] = [
     ("readers.py", include_str!("../../../local/readers.py")),
     ("readers_workflow.py", include_str!("../../../local/readers_workflow.py")),
     ("reading.py", include_str!("../../../local/reading.py")),
+    ("record_sets.py", include_str!("../../../local/record_sets.py")),
     ("recorded-types.txt", include_str!("../../../local/recorded-types.txt")),
     ("requirements-ministack.txt", REQUIREMENTS),
     ("sqs_pipes.py", include_str!("../../../local/sqs_pipes.py")),
