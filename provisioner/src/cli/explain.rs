@@ -1,7 +1,7 @@
 //! `healstack explain`: what a rule does, said from what was compiled, so that it cannot say anything else.
 
 use super::output::{BOLD, DIM, count};
-use super::{Exit, Session};
+use super::{Exit, Session, wrap};
 use crate::compile::{AlarmInfo, CompiledRule, Runbook};
 use crate::describe::{Grant, deed};
 use crate::diagnostics::Problem;
@@ -33,7 +33,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         Err(problem) => return printer.fail(problem),
     };
     let kind = &compiled.catalog.kinds[&rule.healing.kind];
-    printer.result(&text(rule, kind), value(rule, kind), &problems);
+    printer.result(&wrap::to_terminal(&text(rule, kind)), value(rule, kind), &problems);
     Exit::Success
 }
 
@@ -81,6 +81,15 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         let _ = writeln!(out, "  after {:<9} {}", seconds(alarm.detection_seconds), alarm.description);
         let _ = writeln!(out, "  {DIM}{:<15} {}{DIM:#}\n{:18}{}", "", alarm.name, "", reaction(rule, kind, alarm));
     }
+    for event in &rule.events {
+        let _ = writeln!(out, "  {:<15} {}: {}", "by event", event.source, event.detail_type);
+        let then = match (event.starts, healing.acts()) {
+            (true, true) => "-> the guard starts the runbook, if it may",
+            (true, false) => "-> the guard writes it down and starts nothing",
+            (false, _) => "-> the recorder writes down what AWS did itself",
+        };
+        let _ = writeln!(out, "  {DIM}{:<15} {}{DIM:#}\n{:18}{then}", "", event.description, "");
+    }
     if let Some((runbook, lease)) = rule.runbook.as_ref().zip(rule.lease) {
         let lease = seconds(lease);
         heading(
@@ -91,9 +100,13 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         steps(&mut out, runbook);
     }
     let _ = writeln!(out, "  Healed when: {}", kind.definition.verification);
+    heading(&mut out, "What it never does");
+    for sentence in &kind.definition.never {
+        let _ = writeln!(out, "  - {sentence}");
+    }
 
     if kind.definition.signals.values().any(|healed_by| *healed_by != HealedBy::Native) {
-        limits(&mut out, healing);
+        limits(&mut out, healing, rule.alarms.iter().any(|alarm| alarm.native_action.is_some()));
     }
     if !rule.statements.is_empty() {
         heading(&mut out, "What the runbook may touch");
@@ -103,12 +116,14 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
 }
 
 /// The bounds that the guard keeps.
-fn limits(out: &mut String, healing: &HealingLoop) {
+fn limits(out: &mut String, healing: &HealingLoop, native_actions: bool) {
     heading(out, "How often it may heal");
-    let _ = writeln!(
-        out,
-        "  Kept by the guard. EC2's own actions are not bound by it: a pause disables them, nothing else does."
-    );
+    let native = if native_actions {
+        " EC2's own actions are not bound by it: a pause disables them, nothing else does."
+    } else {
+        ""
+    };
+    let _ = writeln!(out, "  Kept by the guard.{native}");
     let _ = writeln!(
         out,
         "  {} of a resource in {}, {} after the end of one before the next; they renew after {} of health",
@@ -222,7 +237,11 @@ fn value(rule: &CompiledRule, kind: &Kind) -> Value {
         "target": {&healing.target_type: healing.selector},
         "parameters": healing.parameters,
         "native": kind.definition.native,
+        "never": kind.definition.never,
         "alarms": alarms,
+        "events": rule.events.iter().map(|event| json!({
+            "source": event.source, "detail_type": event.detail_type, "description": event.description, "starts_healing": event.starts,
+        })).collect::<Vec<_>>(),
         "runbook": rule.runbook.as_ref().zip(rule.lease).map(|(runbook, lease)| json!({
             "description": runbook.description,
             "worst_case_seconds": runbook.worst_case,

@@ -1,7 +1,7 @@
 //! `healstack kinds`: what can be healed.
 
 use super::output::{BOLD, DIM};
-use super::{Exit, Session};
+use super::{Exit, Session, wrap};
 use crate::diagnostics::Problems;
 use crate::kinds::{Catalog, TemplateFiles};
 use crate::reference;
@@ -23,7 +23,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
     let Some(catalog) = catalog.filter(|_| !problems.has_errors()) else {
         return session.printer.failure(&problems);
     };
-    let text = if options.markdown { reference::markdown(&catalog) } else { Ok(list(&catalog)) };
+    let text = if options.markdown { reference::markdown(&catalog) } else { Ok(wrap::to_terminal(&list(&catalog))) };
     let text = match text {
         Ok(text) => text,
         Err(found) => {

@@ -31,6 +31,7 @@ mod switches;
 mod synth;
 #[cfg(feature = "operate")]
 mod unlock;
+mod wrap;
 
 pub use output::Format;
 

@@ -7,6 +7,46 @@ use crate::kinds::{HealedBy, Kind};
 use crate::yaml::Node;
 use std::sync::Arc;
 
+/// What is known of one event rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventInfo {
+    /// The services, as events name them: `aws.rds`.
+    pub source: String,
+    /// The kinds of events.
+    pub detail_type: String,
+    /// Its description.
+    pub description: String,
+    /// Whether its events start a healing, through the guard. Others are written down.
+    pub starts: bool,
+}
+
+/// The event rules among a rule's resources that tell guard or recorder something.
+pub(super) fn read(resources: &[Resource]) -> Vec<EventInfo> {
+    let mut found: Vec<EventInfo> = Vec::new();
+    for rule in resources.iter().filter(|resource| resource.kind() == "AWS::Events::Rule") {
+        let targets = rule.property(&["Targets"]).map(Node::items).unwrap_or_default();
+        let starts = targets.iter().any(is_guard);
+        if !starts && !targets.iter().any(|target| ends_with(target, "--core--recorder:live")) {
+            continue;
+        }
+        let texts = |key: &str| {
+            let values = rule.property(&["EventPattern", key]).map(Node::items).unwrap_or_default();
+            values.iter().filter_map(Node::text).collect::<Vec<_>>().join(", ")
+        };
+        let event = EventInfo {
+            source: texts("source"),
+            detail_type: texts("detail-type"),
+            description: rule.property(&["Description"]).and_then(Node::text).unwrap_or_default().to_owned(),
+            starts,
+        };
+        // One rule a resource: what is the same for all is told once.
+        if !found.iter().any(|known| (known.starts, &known.detail_type) == (starts, &event.detail_type)) {
+            found.push(event);
+        }
+    }
+    found
+}
+
 /// What is wrong with the event rules of a rule.
 pub(super) fn check(
     kind: &Kind,
@@ -41,7 +81,11 @@ pub(super) fn check(
 
 /// Whether a target of an event rule is the guard.
 fn is_guard(target: &Node) -> bool {
-    target.get("Arn").and_then(Node::text).is_some_and(|arn| arn.ends_with("--core--guard:live"))
+    ends_with(target, "--core--guard:live")
+}
+
+fn ends_with(target: &Node, end: &str) -> bool {
+    target.get("Arn").and_then(Node::text).is_some_and(|arn| arn.ends_with(end))
 }
 
 /// A text that an input template injects.

@@ -19,6 +19,7 @@ mod stacks;
 mod template;
 
 pub use alarms::AlarmInfo;
+pub use events::EventInfo;
 pub use limits::{MAX_INLINE_TEMPLATE, MAX_TEMPLATE};
 pub use partition::Placement;
 pub use quotas::Counted;
@@ -68,6 +69,8 @@ pub struct CompiledRule {
     pub healing: HealingLoop,
     /// Its alarms.
     pub alarms: Vec<AlarmInfo>,
+    /// The service events that it listens to.
+    pub events: Vec<EventInfo>,
     /// Its runbook.
     pub runbook: Option<Runbook>,
     /// Its runbook's lease, in seconds: the kind's, or what the worst case needs.
@@ -263,6 +266,7 @@ impl<'a> Compiler<'a> {
             runbook = Some(parsed);
         }
         let alarms = alarms::read(&resources, &self.names);
+        let events = events::read(&resources);
         let scope = alarms::RuleScope { identity: &identity, filters: fleet_filters(stack, &healing) };
         let mut problems = alarms::check(kind, &scope, &resources, &alarms, runbook.as_ref(), &source);
 
@@ -288,7 +292,8 @@ impl<'a> Compiler<'a> {
             return Err(problems);
         }
         template::qualify(&mut resources, &healstack_model::naming::logical_id(&healing.rule.name));
-        let rule = CompiledRule { identity, alarms, runbook, lease, statements, resources: resources.len(), healing };
+        let rule =
+            CompiledRule { identity, alarms, events, runbook, lease, statements, resources: resources.len(), healing };
         let block = Block { heading: heading(&rule, kind), resources };
         Ok((rule, block))
     }

@@ -41,10 +41,7 @@ pub fn pages(catalog: &Catalog) -> Result<Vec<Page>, Vec<Problem>> {
     let mut pages = vec![Page { path: "rules.md".to_owned(), text: index(catalog, &compiled) }];
     for kind in kinds(catalog) {
         let Some(rule) = rule_of(kind) else { continue };
-        let blocks = compiled.iter().flat_map(|stack| stack.rules.iter().zip(&stack.template.blocks));
-        let resources = blocks.filter(|(other, _)| other.identity == rule.identity).map(|(_, block)| &block.resources);
-        let resources = resources.flatten().cloned().collect::<Vec<_>>();
-        let text = page::write(kind, catalog, rule, &resources);
+        let text = page::write(kind, catalog, rule);
         pages.push(Page { path: format!("rules/{}.md", name(kind)), text });
     }
     pages.push(Page { path: "rel11-bp03.md".to_owned(), text: source::page(kinds(catalog)) });

@@ -2,16 +2,15 @@
 //! alarms, runbook and role say is taken from a compiled example, so that a page cannot say anything else.
 
 use super::{cell, name};
-use crate::compile::{CompiledRule, Resource};
+use crate::compile::CompiledRule;
 use crate::describe::{Grant, deed};
 use crate::kinds::{Catalog, Decided, HealedBy, Kind};
 use crate::text::{bare, lower_first, seconds};
-use crate::yaml::Node;
 use serde_json::Value;
 use std::fmt::Write as _;
 
 /// The page as Markdown.
-pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule, resources: &[Resource]) -> String {
+pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule) -> String {
     let definition = &kind.definition;
     let mut out = format!(
         "# {}\n\n{WRITTEN}\n\n{}\n\n```yaml\n{}```\n\nCooldown {}, {}, unless the rule says otherwise. Healed when: {}\n",
@@ -22,7 +21,7 @@ pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule, resourc
         crate::text::count(definition.defaults.max_attempts as usize, "attempt"),
         lower_first(&definition.verification),
     );
-    detection(&mut out, kind, rule, resources);
+    detection(&mut out, kind, rule);
     list(&mut out, "What AWS heals by itself, and what it needs", definition.native.iter().cloned());
     runbook(&mut out, kind, rule);
     permissions(&mut out, rule);
@@ -41,7 +40,7 @@ const WRITTEN: &str =
     "Written by `cargo xtask docs` from the kind in `templates/`; not edited by hand. [All rules](../rules.md)";
 
 /// Signals: alarms with their times, and service events.
-fn detection(out: &mut String, kind: &Kind, rule: &CompiledRule, resources: &[Resource]) {
+fn detection(out: &mut String, kind: &Kind, rule: &CompiledRule) {
     out.push_str("\n## What it detects\n\n| signal | within | at most | then | what |\n|---|---|---|---|---|\n");
     let mut alarms: Vec<_> = rule.alarms.iter().collect();
     alarms.sort_by_key(|alarm| alarm.detection_seconds);
@@ -68,26 +67,15 @@ fn detection(out: &mut String, kind: &Kind, rule: &CompiledRule, resources: &[Re
             cell(&alarm.description)
         );
     }
-    for event in resources.iter().filter(|resource| resource.kind() == "AWS::Events::Rule") {
-        let targets = event.property(&["Targets"]).map(Node::items).unwrap_or_default();
-        let has = |id: &str| targets.iter().any(|target| target.get("Id").and_then(Node::as_str) == Some(id));
-        let then = match (has("guard"), has("recorder")) {
-            (true, _) => "the runbook, through the guard",
-            (false, true) => "recorded",
-            (false, false) => continue,
-        };
-        let text = |key: &str| event.property(&["EventPattern", key]).map(Node::items).unwrap_or_default();
-        let texts = |key: &str| text(key).iter().filter_map(Node::text).collect::<Vec<_>>().join(", ");
-        let description = event.property(&["Description"]).and_then(Node::text).unwrap_or_default();
-        let row = format!(
-            "| event of `{}` | at once | | {then} | {}: {} |",
-            texts("source"),
-            texts("detail-type"),
-            cell(&description.replace(&rule.identity, "the rule"))
+    for event in &rule.events {
+        let _ = writeln!(
+            out,
+            "| event of `{}` | at once | | {} | {}: {} |",
+            event.source,
+            if event.starts { "the runbook, through the guard" } else { "recorded" },
+            event.detail_type,
+            cell(&event.description.replace(&rule.identity, "the rule"))
         );
-        if !out.contains(&row) {
-            let _ = writeln!(out, "{row}");
-        }
     }
     out.push_str(
         "\nThe alarm's times are CloudWatch's evaluation of the compiled example; what a service takes to publish its metric comes on top. A refused event is offered again by the sweeper, every five minutes, while its alarm is on.\n",
