@@ -39,10 +39,10 @@ pub struct File {
     pub bytes: usize,
     /// Resources in the template.
     pub resources: usize,
-    /// What was there before, for a diff.
+    /// What was there before, for a diff; empty where nothing changed.
     #[serde(skip)]
     pub before: String,
-    /// What is there now.
+    /// What is there now; empty where nothing changed.
     #[serde(skip)]
     pub after: String,
 }
@@ -60,13 +60,14 @@ pub fn compare(root: &Path, dir: &Path, stacks: &[CompiledStack]) -> Result<Vec<
             Some(before) if *before == stack.text => State::Unchanged,
             Some(_) => State::Updated,
         };
+        let changed = state != State::Unchanged;
         files.push(File {
             path: shown(&path),
             state,
             bytes: stack.text.len(),
             resources: stack.resources(),
-            before: before.unwrap_or_default(),
-            after: stack.text.clone(),
+            before: before.filter(|_| changed).unwrap_or_default(),
+            after: if changed { stack.text.clone() } else { String::new() },
         });
         known.insert(path);
     }

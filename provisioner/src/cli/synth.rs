@@ -58,6 +58,8 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
             writeln!(text, "{BAD}generated files are stale{BAD:#}: run `healstack synth` and commit what it writes");
     }
     printer.result(&text, value, &problems);
+    // The process ends here. Giving back every node of every template one by one would only take time.
+    std::mem::forget(compiled);
     if options.check && stale { Exit::Stale } else { Exit::Success }
 }
 

@@ -36,8 +36,9 @@ use crate::text::count;
 use crate::yaml::{self, Entry, Node};
 use healstack_model::guard::lease_seconds;
 use healstack_model::{EnvironmentName, Names, Notify, Seconds, StackName};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One stack, compiled.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub struct CompiledRule {
 }
 
 /// Tells where the rules of a stack were generated before. The flag says that the stack is too large to be one.
-pub type Placed<'a> = &'a dyn Fn(&StackName, bool) -> Result<Placement, Problem>;
+pub type Placed<'a> = &'a (dyn Fn(&StackName, bool) -> Result<Placement, Problem> + Sync);
 
 /// The folders of those of Healstack's own stacks that some rule or template size asks for.
 const OWN_STACKS: [&str; 2] = ["account", "artifacts"];
@@ -109,7 +110,13 @@ impl<'a> Compiler<'a> {
         let names = environment.names(environment_name);
         let kinds = sets.iter().flat_map(|set| &set.loops).map(|healing| healing.kind.as_str());
         let folders = kinds.chain(OWN_STACKS).collect();
-        let renderer = Renderer::new(&catalog.files, &folders, &names)?;
+        let targets: BTreeSet<&str> =
+            sets.iter().flat_map(|set| &set.loops).map(|healing| healing.target_type.as_str()).collect();
+        let scopes = targets.iter().filter_map(|target| catalog.targets.get(*target)).flat_map(|target| {
+            let scopes = target.definition.scopes.iter();
+            scopes.map(|(scope, template)| (scope_name(&target.name, scope), template.as_str()))
+        });
+        let renderer = Renderer::new(&catalog.files, &folders, scopes, &names)?;
         Ok(Self { catalog, placed, renderer, names, environment_name, environment })
     }
 
@@ -122,9 +129,18 @@ impl<'a> Compiler<'a> {
     ) -> Vec<CompiledStack> {
         problems.extend(self.warnings(&sets));
         problems.extend(escalation::check(&sets, self.catalog));
+        // Stacks know nothing of one another. Their order, and that of their problems, stays.
+        let compiled: Vec<_> = sets
+            .into_par_iter()
+            .map(|set| {
+                let mut problems = Problems::default();
+                (self.rule_stacks(set, &mut problems), problems)
+            })
+            .collect();
         let mut rules = Vec::new();
-        for set in sets {
-            rules.extend(self.rule_stacks(set, problems));
+        for (stacks, found) in compiled {
+            rules.extend(stacks);
+            problems.extend(found);
         }
         let mut stacks = self.own_stacks(&rules, core(), problems);
         if let Some(account) = stacks.iter().find(|stack| stack.folder == "account") {
@@ -342,14 +358,18 @@ impl<'a> Compiler<'a> {
     /// `Resource` and `Condition` of one of the target type's scopes.
     fn scope(&self, healing: &HealingLoop, scope: &str, context: &Value) -> Result<Node, Problem> {
         let target = &self.catalog.targets[&healing.target_type];
-        let template = target.definition.scopes.get(scope).ok_or_else(|| {
+        if !target.definition.scopes.contains_key(scope) {
             let known: Vec<&str> = target.definition.scopes.keys().map(String::as_str).collect();
-            Problem::error(format!("`{}` has no scope `{scope}`", target.name))
-                .help(format!("write `any`, `alarms` or one of {}", crate::schema::list(&known)))
-        })?;
-        let name = format!("templates/targets/{}.yaml scope {scope}", target.name);
-        yaml::parse(&self.renderer.render_inline(&name, template, context)?)
+            return Err(Problem::error(format!("`{}` has no scope `{scope}`", target.name))
+                .help(format!("write `any`, `alarms` or one of {}", crate::schema::list(&known))));
+        }
+        yaml::parse(&self.renderer.render_inline(&scope_name(&target.name, scope), context)?)
     }
+}
+
+/// What the template of a scope is called, in errors too.
+fn scope_name(target: &str, scope: &str) -> String {
+    format!("templates/targets/{target}.yaml scope {scope}")
 }
 
 /// What templates see of the environment.

@@ -25,7 +25,7 @@ impl Core {
         });
         let own = Own { files, names: &names, environment_name };
         Self(
-            Renderer::new(files, &BTreeSet::from([CORE]), &names)
+            Renderer::new(files, &BTreeSet::from([CORE]), std::iter::empty(), &names)
                 .and_then(|renderer| own.stack(&renderer, CORE, "guard, recorder, sweeper and their ledger", &context)),
         )
     }

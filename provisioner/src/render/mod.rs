@@ -41,7 +41,13 @@ impl std::fmt::Debug for Renderer {
 impl Renderer {
     /// Compiles the templates below some folders, and the partials that they use, reporting those that are no Handlebars.
     /// Compiling those of every kind would take longer than all the rest.
-    pub fn new(files: &TemplateFiles, folders: &BTreeSet<&str>, names: &Names) -> Result<Self, Vec<Problem>> {
+    /// `inline` are templates that stand in definition files, by the names by which they are rendered.
+    pub fn new<'t>(
+        files: &TemplateFiles,
+        folders: &BTreeSet<&str>,
+        inline: impl Iterator<Item = (String, &'t str)>,
+        names: &Names,
+    ) -> Result<Self, Vec<Problem>> {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
         templates.register_escape_fn(quote);
@@ -63,6 +69,11 @@ impl Renderer {
             if let Err(error) = templates.register_template_string(name.unwrap_or(&path), source.text()) {
                 let line = error.pos().map(|(line, _)| line);
                 problems.push(template_problem(&source, line, &error.reason().to_string()));
+            }
+        }
+        for (name, template) in inline {
+            if let Err(error) = templates.register_template_string(&name, template) {
+                problems.push(Problem::error(format!("{name}: {}", error.reason())));
             }
         }
         problems.sort_by_key(Problem::to_string);
@@ -91,10 +102,10 @@ impl Renderer {
     }
 
     /// Renders a template that stands in a definition file.
-    pub fn render_inline(&self, name: &str, template: &str, context: &Value) -> Result<Arc<Source>, Problem> {
+    pub fn render_inline(&self, name: &str, context: &Value) -> Result<Arc<Source>, Problem> {
         let text = self
             .templates
-            .render_template(template, context)
+            .render(name, context)
             .map_err(|error| Problem::error(format!("{name}: {}", error.reason())))?;
         Ok(Source::new(format!("{name} (rendered)"), text))
     }

@@ -12,6 +12,7 @@ use crate::diagnostics::{Problem, Problems, Source};
 use crate::kinds::Catalog;
 use crate::yaml::Span;
 use healstack_model::{Budget, Mode, Notify, Rule, Seconds, StackName};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::Arc;
@@ -79,8 +80,18 @@ impl HealingLoop {
 /// Reads every rule file of a folder, in the order of their names. `shown` is the folder as the user knows it.
 pub fn load(dir: &Path, shown: &str, catalog: &Catalog, problems: &mut Problems) -> Vec<RuleSet> {
     let mut sets: Vec<RuleSet> = Vec::new();
-    for source in files::read_all(dir, shown, problems) {
-        let Some(set) = parse(&source, catalog, problems) else { continue };
+    let sources = files::read_all(dir, shown, problems);
+    let parsed: Vec<_> = sources
+        .into_par_iter()
+        .map(|source| {
+            let mut problems = Problems::default();
+            let set = parse(&source, catalog, &mut problems);
+            (source, set, problems)
+        })
+        .collect();
+    for (source, set, found) in parsed {
+        problems.extend(found);
+        let Some(set) = set else { continue };
         if let Some(twin) = sets.iter().find(|other| other.stack == set.stack) {
             let message = format!("the stack `{}` is also that of {}", set.stack, twin.source.name());
             problems.push(
