@@ -69,7 +69,7 @@ pub struct Rule {
     /// Whether the rule is on. A rule that is off keeps its resources, with their actions disabled.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// The span in which `max_attempts` counts. Default 24h.
+    /// The span in which `max_attempts` counts. Default: 24h or twice the cooldown, whichever is longer.
     pub window: Option<Seconds>,
     /// How long a resource must stay healthy until its attempts start again. Default: 1h or three times the cooldown, whichever is longer.
     pub stable_for: Option<Seconds>,
@@ -217,10 +217,17 @@ impl Default for Budget {
     }
 }
 
-/// Default `window` in seconds: attempts count within a day.
-pub const DEFAULT_WINDOW: u64 = 24 * 3600;
+/// Least default of `window` in seconds: attempts count within a day.
+pub const LEAST_WINDOW: u64 = 24 * 3600;
 /// Least default of `stable_for` in seconds.
 pub const LEAST_STABLE_FOR: u64 = 3600;
+
+/// The default of `window` in seconds for a cooldown in seconds: a day, or two cooldowns, since attempts that a cooldown keeps
+/// further apart than the window would never count.
+#[must_use]
+pub fn default_window(cooldown: u64) -> u64 {
+    LEAST_WINDOW.max(cooldown.saturating_mul(2))
+}
 
 /// The default of `stable_for` in seconds for a cooldown in seconds: one hour, or three cooldowns.
 #[must_use]
@@ -309,5 +316,7 @@ mod tests {
     fn timing_defaults() {
         assert_eq!(default_stable_for(300), 3600);
         assert_eq!(default_stable_for(1800), 5400);
+        assert_eq!(default_window(1800), 86_400);
+        assert_eq!(default_window(7 * 86_400), 14 * 86_400);
     }
 }

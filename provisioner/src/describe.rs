@@ -3,6 +3,7 @@
 use crate::compile::Step;
 use crate::text::seconds;
 use crate::yaml::{Node, Value};
+use serde_json::Value as Json;
 
 /// What a step of a runbook does.
 #[must_use]
@@ -35,6 +36,20 @@ pub(crate) fn deed(step: &Step) -> String {
         "aws:assertAwsResourceProperty" => format!("expects {} by {call}{failure}", values()),
         _ if step.attempts > 1 => format!("{call}, tried {} times{failure}", step.attempts),
         _ => format!("{call}{failure}"),
+    }
+}
+
+/// A value as a rule file writes it, in flow style.
+#[must_use]
+pub(crate) fn flow(value: &Json) -> String {
+    match value {
+        Json::Object(map) => {
+            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Json::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

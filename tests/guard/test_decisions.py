@@ -76,10 +76,9 @@ class Starts(GuardCase):
             "signal": "unrecovered",
             "resource": RESOURCE,
             "alarm": "heal--shop--heal--unrecovered",
-            "evidence": "The job failed.",
         }
         plain = {"source": "aws.backup", "detail-type": "Backup Job State Change"}
-        event = {**self.alarm_event("e1"), **plain, "detail": {"state": "FAILED"}, "heal": heal}
+        event = {**self.alarm_event("e1"), **plain, "detail": {"state": "FAILED", "statusMessage": "The job failed."}, "heal": heal}
         self.post("mutes", mutes=[{"name": "window", "alarms": ["heal--shop--heal--unrecovered"]}])
         self.assertEqual("MUTED", self.decision(event))
         self.post("mutes", mutes=[{"name": "window", "alarms": ["heal--shop--other--unrecovered"]}])

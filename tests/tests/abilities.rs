@@ -81,15 +81,16 @@ fn a_command_on_a_host_needs_its_grants() {
 fn a_command_on_a_host_is_a_change_that_must_be_verified() {
     let last = (
         "runbook.yaml.hbs",
-        "    isEnd: true\n  {{> escalate}}",
+        "    nextStep: healed\n  {{> healed}}\n",
         "    nextStep: tell
   - name: tell
     action: aws:runCommand
     timeoutSeconds: 600
     onFailure: step:escalate
     inputs: {DocumentName: my-command, InstanceIds: [i-0123456789abcdef0]}
-    isEnd: true
-  {{> escalate}}",
+    nextStep: healed
+  {{> healed}}
+",
     );
     let errors = compile_with(&fixture_rule("{}"), &[last]).errors();
     assert_told(&errors, &["step `tell` changes something, and a path from it ends without a verification"]);
@@ -147,6 +148,56 @@ fn a_rule_may_heal_one_resource_that_its_alarms_do_not_name() {
             compile_with(&fixture_rule("{}"), &[("kind.yaml", "dimensions: [QueueName]", both), field]).errors();
         assert_told(&errors, &["`resource` needs `dimensions`, or `from`, and not both"]);
     }
+}
+
+#[test]
+fn parameters_that_do_not_fit_one_another() {
+    let relations = "relations:
+  - at_most: {parameter: messages_per_second, of: limit, times: 0.5, because: the other half is for the consumers}
+  - one_of: {parameters: [note, limit], because: somebody must be told}
+signals:
+";
+    let limit = ("kind.yaml", "parameters:\n", "parameters:\n  limit: {type: integer, description: A limit.}\n");
+    let note = ("kind.yaml", "note: {type: string, default: \"\",", "note: {type: string,");
+    let told = |parameters: &str| {
+        compile_with(&fixture_rule(parameters), &[limit, note, ("kind.yaml", "signals:\n", relations)])
+    };
+    assert_eq!(told("{limit: 100, note: x}").errors(), Vec::<String>::new());
+    assert_told(
+        &told("{limit: 90, messages_per_second: 46}").errors(),
+        &[
+            "rules/shop.yaml:8:50: `messages_per_second: 46` is more than 0.5 x `limit: 90`: the other half is for the consumers | lower `messages_per_second` to 45, or raise `limit` to 92",
+        ],
+    );
+    // A default counts as much as what the rule says.
+    assert_told(&told("{limit: 90}").errors(), &["`messages_per_second: 50` is more than 0.5 x `limit: 90`"]);
+    assert_told(
+        &told("{}").errors(),
+        &["`redrive` has none of `note`, `limit`: somebody must be told | add note or limit to `parameters`"],
+    );
+    let wrong = relations.replace("of: limit", "of: limits");
+    let errors = compile_with(&fixture_rule("{}"), &[limit, ("kind.yaml", "signals:\n", &wrong)]).errors();
+    assert_told(&errors, &["`limits` is no parameter of this kind"]);
+}
+
+#[test]
+fn ends_say_whether_anything_was_healed() {
+    let told = |from: &str, to: &str| compile_with(&fixture_rule("{}"), &[("runbook.yaml.hbs", from, to)]).errors();
+    assert_told(
+        &told("    nextStep: healed\n", "    isEnd: true\n"),
+        &["step `moved` is an end, and what `onFailure` names would not run"],
+    );
+    assert_told(
+        &told("    nextStep: healed\n  {{> healed}}\n", "    nextStep: leaveAlone\n  {{> leave-alone}}\n"),
+        &["`leaveAlone` can be reached after a change"],
+    );
+    assert_told(
+        &told(
+            "mainSteps:\n",
+            "mainSteps:\n  - {name: look, action: aws:branch, inputs: {Choices: [{NextStep: healed, Variable: \"\\{{ RuleName }}\", StringEquals: x}], Default: move}}\n",
+        ),
+        &["the end `healed` can be reached without a change"],
+    );
 }
 
 #[test]
@@ -261,7 +312,7 @@ const EVENT: &str = "Failed:
   Properties:
     EventPattern: {source: [aws.sqs]}
     Targets:
-      {{> to-guard signal=\"waiting\" resource=\"orders-dead\" alarm=(alarm \"waiting\" \"orders-dead\") evidence=\"$.detail.x\"}}
+      {{> to-guard signal=\"waiting\" resource=\"orders-dead\" alarm=(alarm \"waiting\" \"orders-dead\")}}
 {{#each target.names}}";
 
 #[test]
@@ -272,7 +323,7 @@ fn a_service_event_starts_a_healing_beside_an_alarm() {
     let template = outcome.template("shop");
     for part in [
         "stateMachine:heal--core--guard:live",
-        r#""heal":{"stack":"shop","rule":"redrive","signal":"waiting","resource":"orders-dead","alarm":"heal--shop--redrive--waiting--orders-dead","evidence":<evidence>}"#,
+        r#""heal":{"stack":"shop","rule":"redrive","signal":"waiting","resource":"orders-dead","alarm":"heal--shop--redrive--waiting--orders-dead"}"#,
     ] {
         assert!(template.contains(part), "`{part}` is not in:\n{template}");
     }

@@ -174,7 +174,7 @@ fn steps_that_dangle_loop_or_cannot_be_reached() {
         "nextStep: movd",
         &["step `move` goes on to `movd`, which does not exist"],
     );
-    assert_refused(RUNBOOK, "    isEnd: true", "    nextStep: move", &["leads back to itself"]);
+    assert_refused(RUNBOOK, "    nextStep: healed", "    nextStep: move", &["leads back to itself"]);
     assert_refused(
         RUNBOOK,
         "onFailure: step:escalate",

@@ -3,7 +3,7 @@
 use super::output::{BOLD, DIM, count};
 use super::{Exit, Session, wrap};
 use crate::compile::{AlarmInfo, CompiledRule, Runbook};
-use crate::describe::{Grant, deed};
+use crate::describe::{Grant, deed, flow};
 use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
 use crate::project::Compiled;
@@ -143,19 +143,6 @@ fn limits(out: &mut String, healing: &HealingLoop, native_actions: bool) {
     }
     if let Some(alarm) = &healing.suppress_while {
         let _ = writeln!(out, "  Not while the alarm {alarm} is in ALARM.");
-    }
-}
-
-/// A selector as a rule file writes it.
-fn flow(value: &Value) -> String {
-    match value {
-        Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -49,7 +49,8 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
             );
         }
     }
-    for step in steps.iter().filter(|step| step.verifies() && step.is_end && !step.is_critical) {
+    let last = |step: &&Step| step.verifies() && !step.is_critical && step.next.iter().any(|next| next == "healed");
+    for step in steps.iter().filter(last) {
         found.push(
             at(
                 step,
@@ -69,17 +70,7 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
             );
         }
     }
-    let changed = graph.after_changes();
-    for step in
-        steps.iter().filter(|step| step.is_end && !step.calls_a_human() && !changed.contains(step.name.as_str()))
-    {
-        if !HEALED_NOTHING.iter().any(|start| step.name.starts_with(start)) {
-            found.push(
-                at(step, format!("step `{}` ends the runbook before anything was changed", step.name))
-                    .help("name it leaveAlone… or recovered…: the recorder then gives the attempt back, because nothing was healed"),
-            );
-        }
-    }
+    found.extend(ends(&graph, &at));
     for step in steps.iter().filter(|step| step.writes() && graph.ends_unverified(step)) {
         found.push(
             at(step, format!("step `{}` changes something, and a path from it ends without a verification", step.name))
@@ -89,9 +80,37 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
     found
 }
 
-/// How the names of steps begin that end a runbook which has healed nothing. The recorder knows them (templates/partials/
-/// recorder-runbooks.yaml.hbs).
-const HEALED_NOTHING: [&str; 2] = ["leaveAlone", "recovered"];
+/// The step that ends a runbook which has changed nothing. The recorder knows it (templates/partials/recorder-runbooks.yaml.hbs).
+const LEAVE_ALONE: &str = "leaveAlone";
+
+/// What is wrong with the ends of a runbook: that nothing follows a failure, and that it does not say whether it healed.
+///
+/// The automation stops at a step with `isEnd` whether that step failed or succeeded (Automation actions reference, 2026-11), so a
+/// step with an end has nothing to undo.
+fn ends(graph: &Graph<'_>, at: &impl Fn(&Step, String) -> Problem) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let (changed, unchanged) = (graph.after_changes(), graph.before_changes());
+    for step in graph.steps.iter().filter(|step| step.is_end) {
+        let name = step.name.as_str();
+        if step.on_failure.is_ok() {
+            found.push(
+                at(step, format!("step `{name}` is an end, and what `onFailure` names would not run"))
+                    .help("let it go on to `healed` or `leaveAlone`, which cannot fail"),
+            );
+        } else if !step.gives_up() && name == LEAVE_ALONE && changed.contains(name) {
+            found.push(
+                at(step, "`leaveAlone` can be reached after a change".to_owned())
+                    .help("end with `healed` there: the recorder takes leaveAlone for a healing that changed nothing"),
+            );
+        } else if !step.gives_up() && name != LEAVE_ALONE && unchanged.contains(name) {
+            found.push(
+                at(step, format!("the end `{name}` can be reached without a change"))
+                    .help("end with `leaveAlone` there: nothing was healed, so no attempt was spent"),
+            );
+        }
+    }
+    found
+}
 
 /// Longest time from start to end in seconds, over failures too. The graph has no cycle.
 pub(super) fn worst_case(steps: &[Step]) -> u64 {
@@ -135,6 +154,18 @@ impl<'a> Graph<'a> {
     /// The steps that change something, and those that may come after one.
     fn after_changes(&self) -> HashSet<&'a str> {
         self.from(self.steps.iter().filter(|step| step.writes()).collect())
+    }
+
+    /// The steps that may come before anything was changed.
+    fn before_changes(&self) -> HashSet<&'a str> {
+        let mut reached = HashSet::new();
+        let mut open: Vec<&'a Step> = self.steps.first().into_iter().collect();
+        while let Some(step) = open.pop() {
+            if reached.insert(step.name.as_str()) && !step.writes() {
+                open.extend(edges(step).filter_map(|name| self.step(name)));
+            }
+        }
+        reached
     }
 
     /// Some steps, and everything that they lead to.

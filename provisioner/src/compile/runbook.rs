@@ -400,9 +400,10 @@ mod tests {
     fn the_worst_case_is_the_longest_path_over_failures_too() {
         let runbook = parse(
             "  - {name: act, action: aws:executeAwsApi, maxAttempts: 3, onFailure: step:late, inputs: {Service: a, Api: Do}, nextStep: ok}
-  - {name: ok, action: aws:waitForAwsResourceProperty, timeoutSeconds: 100, onFailure: step:late, inputs: {Service: a, Api: Get}, isEnd: true}
+  - {name: ok, action: aws:waitForAwsResourceProperty, timeoutSeconds: 100, onFailure: step:late, inputs: {Service: a, Api: Get}, nextStep: healed}
   - {name: late, action: aws:sleep, inputs: {Duration: PT1H5M2S}, nextStep: sure}
-  - {name: sure, action: aws:assertAwsResourceProperty, timeoutSeconds: 60, onFailure: step:human, inputs: {Service: a, Api: Get}, isEnd: true}
+  - {name: sure, action: aws:assertAwsResourceProperty, timeoutSeconds: 60, onFailure: step:human, inputs: {Service: a, Api: Get}, nextStep: healed}
+  - {name: healed, action: aws:sleep, inputs: {Duration: PT1S}, isEnd: true}
   - {name: human, action: aws:executeAwsApi, inputs: {Service: ssm, Api: CreateOpsItem}, isEnd: true}
 ",
         );

@@ -23,6 +23,9 @@ pub struct Definition {
     /// JSON Schema of each parameter, with its default; `x-unit` names the unit.
     #[serde(default)]
     pub parameters: IndexMap<String, Value>,
+    /// Parameters that the reference's example of a rule sets, where it needs some.
+    #[serde(default)]
+    pub example: IndexMap<String, Value>,
     /// JSON Schema of each field of the rule's `signal`, with its default.
     #[serde(default)]
     pub signal: IndexMap<String, Value>,
@@ -32,6 +35,9 @@ pub struct Definition {
     /// Parameter values without a safe meaning. A rule that sets one does not compile.
     #[serde(default, rename = "unsafe")]
     pub unsafe_values: Vec<Decided>,
+    /// How parameters must fit one another. A rule whose do not, does not compile.
+    #[serde(default)]
+    pub relations: Vec<Relation>,
     /// Bounds on the rule's own cooldown and attempts. A rule beyond one is held to it, with a warning.
     #[serde(default)]
     pub bounds: Bounds,
@@ -118,6 +124,41 @@ pub struct Defaults {
     pub cooldown_period: Seconds,
     /// Within the rule's window.
     pub max_attempts: u32,
+}
+
+/// What must hold between parameters, defaults included.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Relation {
+    /// A number is at most some times another one.
+    AtMost {
+        /// The number.
+        parameter: String,
+        /// The other one.
+        of: String,
+        /// How many times.
+        times: f64,
+        /// Why.
+        because: String,
+    },
+    /// One of some parameters is given.
+    OneOf {
+        /// The parameters.
+        parameters: Vec<String>,
+        /// Why.
+        because: String,
+    },
+}
+
+impl Relation {
+    /// The parameters that it is about.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<&str> {
+        match self {
+            Self::AtMost { parameter, of, .. } => vec![parameter, of],
+            Self::OneOf { parameters, .. } => parameters.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// How far a rule may set its own figures.

@@ -14,7 +14,9 @@
 mod definition;
 mod files;
 
-pub use definition::{Decided, Definition, Grant, GrantResources, Grants, HealedBy, Requirement, ResourceName, Target};
+pub use definition::{
+    Decided, Definition, Grant, GrantResources, Grants, HealedBy, Relation, Requirement, ResourceName, Target,
+};
 pub use files::TemplateFiles;
 
 use crate::diagnostics::{Problem, Problems, Source};
@@ -162,6 +164,10 @@ impl Catalog {
             );
         }
         let known = |name: &str| definition.parameters.contains_key(name);
+        if let Some(name) = definition.relations.iter().flat_map(Relation::parameters).find(|name| !known(name)) {
+            let span = node.get("relations").map_or(node.span, |node| node.span);
+            problems.push(Problem::error(format!("`{name}` is no parameter of this kind")).at(&source, span));
+        }
         if let Some(name) = definition.source.iter().flat_map(|rule| rule.parameters.keys()).find(|name| !known(name)) {
             let span = node.path(&["source", "parameters", name]).map_or(node.span, |node| node.span);
             let message = format!("REL11-BP03 gives this kind the parameter `{name}`, which it does not have");

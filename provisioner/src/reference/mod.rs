@@ -8,6 +8,7 @@ pub use source::{Row, Verdict, rows};
 
 use crate::compile::{CompiledStack, Core, Placement, compile_all};
 use crate::config::Config;
+use crate::describe::flow;
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, HealedBy, Kind, Target};
 use crate::rules;
@@ -80,6 +81,12 @@ fn example(kind: &Kind, catalog: &Catalog) -> String {
     );
     if let Some(target) = kind.definition.targets.first().and_then(|target| catalog.targets.get(target)) {
         let _ = writeln!(out, "    target:\n      {}: {}", target.name, target.definition.example);
+    }
+    if !kind.definition.example.is_empty() {
+        out.push_str("    parameters:\n");
+        for (name, value) in &kind.definition.example {
+            let _ = writeln!(out, "      {name}: {}", flow(value));
+        }
     }
     out
 }

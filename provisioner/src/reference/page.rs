@@ -4,7 +4,7 @@
 use super::{cell, name};
 use crate::compile::CompiledRule;
 use crate::describe::{Grant, deed};
-use crate::kinds::{Catalog, Decided, HealedBy, Kind};
+use crate::kinds::{Catalog, Decided, HealedBy, Kind, Relation};
 use crate::text::{bare, lower_first, seconds};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -30,6 +30,7 @@ pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule) -> Stri
     table(&mut out, "Signal", "signal", &definition.signal);
     list(&mut out, "Means something else than it says (a warning)", definition.redefined.iter().map(decided));
     list(&mut out, "Unsafe (an error)", definition.unsafe_values.iter().map(decided));
+    list(&mut out, "Must fit one another (an error)", definition.relations.iter().map(relation));
     list(&mut out, "Bounds (a warning, and the bound holds)", bounds(kind).into_iter());
     out.push_str(&super::source::section(kind));
     list(&mut out, "How to see it work on a real account", definition.test.iter().cloned());
@@ -151,6 +152,18 @@ fn allowed(schema: &Value) -> String {
         (_, _, Some("string")) => "text".to_owned(),
         (_, _, Some("array")) => "a list".to_owned(),
         (_, _, other) => other.unwrap_or_default().to_owned(),
+    }
+}
+
+fn relation(relation: &Relation) -> String {
+    match relation {
+        Relation::AtMost { parameter, of, times, because } => {
+            format!("`{parameter}` is at most {times} x `{of}`: {because}")
+        }
+        Relation::OneOf { parameters, because } => {
+            let names: Vec<&str> = parameters.iter().map(String::as_str).collect();
+            format!("one of {} is given: {because}", crate::schema::list(&names))
+        }
     }
 }
 

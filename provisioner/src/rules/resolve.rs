@@ -2,11 +2,11 @@
 
 use super::HealingLoop;
 use crate::diagnostics::{Problem, Problems, Severity, Source};
-use crate::kinds::{Catalog, Decided, Kind};
+use crate::kinds::{Catalog, Decided, Kind, Relation};
 use crate::schema::{list, nearest};
 use crate::text::upper_first;
 use crate::yaml::{self, Entry, Node};
-use healstack_model::rule::{DEFAULT_WINDOW, Defaults, default_stable_for};
+use healstack_model::rule::{Defaults, default_stable_for, default_window};
 use healstack_model::{Action, Layer, MuteWindow, Rule, Seconds};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -26,9 +26,10 @@ pub(super) fn resolve(
     let parameters = with_defaults(&kind.definition.parameters, &rule.parameters);
     let signal = with_defaults(&kind.definition.signal, &rule.signal);
     let (cooldown, max_attempts) = bounded(source, node, &rule, kind, problems);
-    let window = rule.window.or(defaults.window).unwrap_or_else(|| Seconds::clamped(DEFAULT_WINDOW));
+    let window = rule.window.or(defaults.window).unwrap_or_else(|| Seconds::clamped(default_window(cooldown.get())));
     let stable_for =
         rule.stable_for.or(defaults.stable_for).unwrap_or_else(|| Seconds::clamped(default_stable_for(cooldown.get())));
+    problems.extend(relations(source, node, kind, &parameters));
     for (index, muted) in rule.mute_windows.iter().enumerate() {
         if !MuteWindow::LENGTH.contains(&muted.duration.get()) {
             let span = node.pointer(&format!("/mute_windows/{index}/duration")).map_or(node.span, |node| node.span);
@@ -64,6 +65,38 @@ pub(super) fn resolve(
         span: node.span,
         rule,
     })
+}
+
+/// Errors for parameters that do not fit one another.
+fn relations(source: &Arc<Source>, node: &Node, kind: &Kind, parameters: &Map<String, Value>) -> Vec<Problem> {
+    let place =
+        |name: &str| node.pointer(&format!("/parameters/{name}")).or_else(|| node.get("parameters")).unwrap_or(node);
+    let mut found = Vec::new();
+    for relation in &kind.definition.relations {
+        match relation {
+            Relation::AtMost { parameter, of, times, because } => {
+                let number = |name: &str| parameters.get(name).and_then(Value::as_f64);
+                let Some((value, base)) = number(parameter).zip(number(of)) else { continue };
+                if value > base * times {
+                    let message = format!("`{parameter}: {value}` is more than {times} x `{of}: {base}`: {because}");
+                    let help = format!("lower `{parameter}` to {}, or raise `{of}` to {}", base * times, value / times);
+                    found.push(Problem::error(message).at(source, place(parameter).span).help(help));
+                }
+            }
+            Relation::OneOf { parameters: names, because } => {
+                let given = names.iter().any(|name| parameters.get(name).is_some_and(|value| !value.is_null()));
+                if !given {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let name = node.get("name").and_then(Node::as_str).unwrap_or("the rule");
+                    let problem = Problem::error(format!("`{name}` has none of {}: {because}", list(&names)));
+                    found.push(
+                        problem.at(source, place("").span).help(format!("add {} to `parameters`", names.join(" or "))),
+                    );
+                }
+            }
+        }
+    }
+    found
 }
 
 /// The rule's cooldown and attempts, held to the kind's bounds; told where the rule says otherwise.
