@@ -1,7 +1,17 @@
 //! What no rule may ever compile to: the unsafe behaviour of REL11-BP03's sample, kind by kind.
+//!
+//! The sample's defects, and where each is shown to be impossible: methods that do not exist, layers without an executor, names
+//! that never match (every rule of the document compiles to signals and to something that heals them: here); an unknown rule,
+//! cooldown that fails open or looks only at finished events, attempts that are never counted, no budget, no dry run, no kill
+//! switch, state in one process (`tests/guard/test_decisions.py`, `test_switches.py`, `test_every_fault.py`); success without
+//! verification, without undo, without a limit in time (`tests/kinds.rs`, `tests/abilities.rs`); notifications to a made-up
+//! account, errors swallowed (`tests/guard/test_recorder.py`); an event that stays active for ever (`test_sweeper.py`).
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use healstack::compile::Step;
+use healstack::diagnostics::Problems;
+use healstack::kinds::{Catalog, HealedBy, TemplateFiles};
 use healstack_tests::TestProject;
 use std::fs;
 use std::path::Path;
@@ -154,5 +164,63 @@ fn every_unsafe_value_is_an_error_with_a_help() {
         assert_eq!(errors.len(), 1, "{trigger} with {parameter}: {errors:?}");
         assert!(errors[0].contains(part), "{errors:?}");
         assert!(!errors[0].ends_with("| "), "no help: {errors:?}");
+    }
+}
+
+/// Every value that a kind calls unsafe, kind by kind: none compiles, and each error says what to write instead.
+#[test]
+fn what_a_kind_calls_unsafe_does_not_compile() {
+    let mut problems = Problems::default();
+    let catalog = Catalog::load(TemplateFiles::built_in().unwrap(), &mut problems).unwrap();
+    let mut tried = 0;
+    for kind in catalog.kinds.values() {
+        let matches = &kind.definition.matches;
+        let target = &catalog.targets[&kind.definition.targets[0]];
+        for decided in kind.definition.unsafe_values.iter().filter(|decided| decided.equals.is_some()) {
+            let value = decided.equals.clone().unwrap();
+            let rule = format!(
+                "stack: shop\nrules:\n  - name: heal\n    layer: {}\n    trigger_condition: {}\n    action: {}\n    target: {{{}: {}}}\n    parameters: {{{}: {value}}}\n",
+                matches.layer,
+                matches.trigger_condition,
+                matches.action,
+                target.name,
+                target.definition.example,
+                decided.parameter
+            );
+            let errors = TestProject::with_rules(rule).unwrap().compile().errors();
+            let told =
+                errors.iter().find(|error| error.contains(&format!("`{}: {value}` is unsafe", decided.parameter)));
+            assert!(
+                told.is_some_and(|error| !error.ends_with("| ")),
+                "{}: {} {value}: {errors:?}",
+                kind.id,
+                decided.parameter
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 15, "only {tried} values: the test looks at nothing");
+}
+
+/// Each rule of the document does something: it has signals, and each signal has a healer, and whoever that is exists.
+#[test]
+fn every_rule_of_the_document_heals() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/checkout.yaml");
+    let outcome = TestProject::with_rules(fs::read_to_string(path).unwrap()).unwrap().compile();
+    assert_eq!(outcome.errors(), Vec::<String>::new());
+    let mut problems = Problems::default();
+    let catalog = Catalog::load(TemplateFiles::built_in().unwrap(), &mut problems).unwrap();
+    let rules: Vec<_> = outcome.stacks.iter().flat_map(|stack| &stack.rules).collect();
+    assert!(rules.len() >= 20);
+    for rule in rules {
+        assert!(!rule.alarms.is_empty(), "{} watches nothing", rule.identity);
+        let writes = rule.runbook.as_ref().is_some_and(|runbook| runbook.steps.iter().any(Step::writes));
+        let signals = &catalog.kinds[&rule.healing.kind].definition.signals;
+        let others = signals.values().any(|healed_by| *healed_by != HealedBy::Runbook);
+        assert!(writes || (rule.runbook.is_none() && others), "{} heals nothing", rule.identity);
+        if let Some(runbook) = &rule.runbook {
+            assert!(runbook.steps.iter().any(Step::verifies), "{} verifies nothing", rule.identity);
+            assert!(runbook.steps.iter().any(Step::gives_up), "{} calls nobody", rule.identity);
+        }
     }
 }
