@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core_stack import RECORDER, RESOURCE, RULE
+from core_stack import RECORDER, RESOURCE, RULE, lease
 from guard_case import GuardCase
 from shapes import STATE
 
@@ -170,14 +170,14 @@ def closed(case: GuardCase) -> None:
     """The end of a runbook was not heard of."""
     case.guard(case.alarm_event("e1"))
     case.finish(emit=False)
-    case.age(6000)
+    case.age(lease() - 300)
     case.sweep()
 
 
 def extended(case: GuardCase) -> None:
     """A runbook goes on past its lease."""
     case.guard(case.alarm_event("e1"))
-    case.age(6000)
+    case.age(lease() - 300)
     case.sweep()
 
 
