@@ -228,7 +228,7 @@ impl Default for Prefix {
 
 impl StackName {
     /// Names that belong to the stacks which Healstack generates itself.
-    pub const RESERVED: [&str; 5] = ["account", "agent", "artifacts", "core", "last-good"];
+    pub const RESERVED: [&str; 6] = ["account", "agent", "artifacts", "core", "last-good", "workload"];
 
     /// Whether a rule file may not use this name.
     #[must_use]

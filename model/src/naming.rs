@@ -76,6 +76,13 @@ impl Names {
         format!("/{}/{}/{stack}/{rule}", self.prefix, self.environment)
     }
 
+    /// The Parameter Store parameter in which a workload's stack publishes a value of one of its resources: below a name that no rule
+    /// file's stack may have.
+    #[must_use]
+    pub fn published(&self, stack: &StackName, variable: &str) -> String {
+        format!("/{}/{}/workload/{stack}/{variable}", self.prefix, self.environment)
+    }
+
     /// A resource of the core stack that other stacks refer to by name: `heal--core--notifications`.
     #[must_use]
     pub fn core(&self, resource: &str) -> String {

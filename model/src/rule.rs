@@ -17,6 +17,13 @@ use std::fmt;
 pub struct RuleFile {
     /// The stack that these rules become. Unique in the project.
     pub stack: StackName,
+    /// The CloudFormation template that owns what the rules heal, as a path from the project's folder. `synth` writes a copy with
+    /// AWS's own healing beside the rules' stack, and targets may name its resources: `{resource: <logical id>}`.
+    #[schemars(
+        regex(pattern = r"^[^/\\\s][^\\]*\.(yaml|yml|json|template)$"),
+        extend("x-help" = "write a path from the folder of healstack.yaml to a template, for instance workloads/checkout.yaml")
+    )]
+    pub workload: Option<String>,
     /// What rules take where they say nothing themselves.
     #[serde(default)]
     pub defaults: Defaults,
@@ -91,6 +98,9 @@ pub struct Rule {
     pub signal: Map<String, Value>,
     /// What is reported to the notifications topic. Default: all.
     pub notify: Option<Notify>,
+    /// Whether AWS's own healing replaces what the workload's template sets weaker. Without it, that is an error. What is set stronger stays.
+    #[serde(default, rename = "override")]
+    pub overrides: bool,
 }
 
 fn yes() -> bool {

@@ -48,9 +48,30 @@ pub struct Environment {
     /// An existing bucket for templates over 51,200 bytes. Without it, a stack that creates one is generated when it is needed.
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
     pub artifact_bucket: Option<String>,
+    /// Values of parameters that rules refer to as `{parameter: <name>}`, by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"pattern": "^[A-Za-z0-9]{1,255}$", "x-help": "write the name with letters and digits only"}))]
+    pub parameters: IndexMap<String, String>,
+    /// The stacks of workloads that `deploy` deploys too, by the rule file's stack. Without one, `synth` writes the healed template
+    /// and whoever owns the workload deploys it.
+    #[serde(default)]
+    pub workloads: IndexMap<String, WorkloadStack>,
     /// Whether Healstack turns on what must be on once in an account, such as resource tags on metrics. `false` when another team owns that.
     #[serde(default = "yes")]
     pub account_stack: bool,
+}
+
+/// The CloudFormation stack of a workload.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct WorkloadStack {
+    /// Its name, for instance that of the stack that the template is deployed as today.
+    #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9-]{0,127}$"), extend("x-help" = "write the name of a CloudFormation stack: a letter, then letters, digits and hyphens"))]
+    pub stack_name: String,
+    /// Values of the template's parameters. One that is not given keeps its value, or has its default in a new stack.
+    #[serde(default)]
+    pub parameters: IndexMap<String, String>,
 }
 
 /// Subscribers of the notifications topic.

@@ -1,6 +1,6 @@
-//! `generated/<environment>/<stack>/template.yaml`: what was compiled, on disk for review.
+//! `generated/<environment>/<stack>/template.yaml`, and the healed `workload.yaml` beside it: what was compiled, on disk for review.
 
-use crate::compile::{self, CompiledStack, Placement};
+use crate::compile::{self, CompiledStack, HealedWorkload, Placement};
 use crate::diagnostics::Problem;
 use healstack_model::{StackName, naming};
 use serde::Serialize;
@@ -39,6 +39,9 @@ pub struct File {
     pub bytes: usize,
     /// Resources in the template.
     pub resources: usize,
+    /// What was added to the workload's template, and replaced in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<usize>,
     /// What was there before, for a diff; empty where nothing changed.
     #[serde(skip)]
     pub before: String,
@@ -52,35 +55,47 @@ pub fn compare(root: &Path, dir: &Path, stacks: &[CompiledStack]) -> Result<Vec<
     let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_owned();
     let mut files = Vec::new();
     let mut known = BTreeSet::new();
-    for stack in stacks {
-        let path = dir.join(&stack.folder).join(TEMPLATE);
+    let mut found = |path: PathBuf, text: &str, resources: usize, changes: Option<usize>| -> Result<(), Problem> {
         let before = read(&path)?;
         let state = match &before {
             None => State::Created,
-            Some(before) if *before == stack.text => State::Unchanged,
+            Some(before) if before == text => State::Unchanged,
             Some(_) => State::Updated,
         };
         let changed = state != State::Unchanged;
         files.push(File {
             path: shown(&path),
             state,
-            bytes: stack.text.len(),
-            resources: stack.resources(),
+            bytes: text.len(),
+            resources,
+            changes,
             before: before.filter(|_| changed).unwrap_or_default(),
-            after: if changed { stack.text.clone() } else { String::new() },
+            after: if changed { text.to_owned() } else { String::new() },
         });
         known.insert(path);
+        Ok(())
+    };
+    for stack in stacks {
+        let folder = dir.join(&stack.folder);
+        found(folder.join(TEMPLATE), &stack.text, stack.resources(), None)?;
+        if let Some(workload) = &stack.workload {
+            found(folder.join(workload.file), &workload.text, 0, Some(workload.changes.len()))?;
+        }
     }
     for path in on_disk(dir)? {
-        if !known.contains(&path) {
-            let before = read(&path)?.unwrap_or_default();
-            if before.starts_with(MARK) {
+        // A healed workload is the user's text with additions: that it was generated, its neighbour says.
+        let folder = path.parent().unwrap_or(dir);
+        let ours = read(&path)?.is_some_and(|before| before.starts_with(MARK));
+        let workloads = HealedWorkload::FILES.map(|file| folder.join(file));
+        for path in std::iter::once(path.clone()).chain(workloads.into_iter().filter(|path| path.is_file())) {
+            if ours && !known.contains(&path) {
                 files.push(File {
                     path: shown(&path),
                     state: State::Removed,
                     bytes: 0,
                     resources: 0,
-                    before,
+                    changes: None,
+                    before: read(&path)?.unwrap_or_default(),
                     after: String::new(),
                 });
             }

@@ -19,4 +19,5 @@ pub mod render;
 pub mod rules;
 pub mod schema;
 mod text;
+pub mod workload;
 pub mod yaml;

@@ -88,7 +88,9 @@ fn list(files: &[File], check: bool) -> String {
         let size = if file.state == State::Removed {
             String::new()
         } else {
-            format!("{:>14}  {:>7} bytes", count(file.resources, "resource"), file.bytes)
+            let what =
+                file.changes.map_or_else(|| count(file.resources, "resource"), |changes| count(changes, "change"));
+            format!("{what:>14}  {:>7} bytes", file.bytes)
         };
         let _ = writeln!(text, "{style}{word:>9}{style:#}  {path:<width$}  {size}");
         if check && file.state == State::Updated {

@@ -117,7 +117,7 @@ impl Own<'_> {
             ),
             description: format!("Healstack: {what}"),
             blocks,
-            outputs: Vec::new(),
+            ..Template::default()
         };
         let dangling = limits::check_references(folder, template.resources());
         if !dangling.is_empty() {
@@ -134,6 +134,7 @@ impl Own<'_> {
             template,
             text,
             rules: Vec::new(),
+            workload: None,
         })
     }
 

@@ -46,6 +46,8 @@ pub struct Template {
     pub header: String,
     /// CloudFormation's description.
     pub description: String,
+    /// Parameters, by name.
+    pub parameters: Vec<Entry>,
     /// The resources.
     pub blocks: Vec<Block>,
     /// Outputs, by name.
@@ -68,6 +70,11 @@ impl Template {
         writer.comment(0, &self.header);
         writer.entry(0, "AWSTemplateFormatVersion", &"2010-09-09".into());
         writer.entry(0, "Description", &self.description.as_str().into());
+        if !self.parameters.is_empty() {
+            writer.blank();
+            writer.section(0, "Parameters");
+            self.parameters.iter().for_each(|parameter| writer.entry(1, &parameter.key, &parameter.value));
+        }
         writer.blank();
         writer.section(0, "Resources");
         for (index, block) in self.blocks.iter().enumerate() {
@@ -145,7 +152,7 @@ fn drop_empty(node: &mut Node) {
 }
 
 /// Long intrinsics in their short form, `!GetAtt` with a dot: `{Ref: X}` is `!Ref X`, `!GetAtt [X, Arn]` is `!GetAtt X.Arn`.
-fn shorten_intrinsic(node: &mut Node) {
+pub(super) fn shorten_intrinsic(node: &mut Node) {
     if let ([only], None) = (node.entries(), &node.tag) {
         let tag = if only.key == "Ref" { Some("Ref") } else { only.key.strip_prefix("Fn::") };
         if let (Some(tag), None) = (tag, &only.value.tag) {
@@ -195,7 +202,7 @@ pub(super) fn qualify(resources: &mut [Resource], prefix: &str) {
 }
 
 /// The logical ids and pseudo parameters that a resource refers to.
-pub(super) fn references(body: &Node) -> Vec<String> {
+pub(crate) fn references(body: &Node) -> Vec<String> {
     let mut found = Vec::new();
     rename_references(&mut body.clone(), &mut |id| {
         found.push(id.to_owned());

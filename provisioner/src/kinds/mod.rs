@@ -6,6 +6,7 @@
 //! templates/<layer>/<kind>/kind.yaml               what the compiler knows of the kind
 //! templates/<layer>/<kind>/stack.yaml.hbs          its resources: signals and native healing
 //! templates/<layer>/<kind>/runbook.yaml.hbs        its runbook, where native healing is not enough
+//! templates/<layer>/<kind>/native.yaml.hbs         AWS's own healing, as properties of a workload's resources
 //! templates/core|account|artifacts/stack.yaml.hbs  Healstack's own stacks
 //! ```
 //! The folders are built into the binary. A project's own `templates/` adds to them; a file there replaces the
@@ -45,6 +46,8 @@ pub struct Kind {
     pub signal: Schema,
     /// Whether the folder holds a runbook.
     pub has_runbook: bool,
+    /// Whether the folder says what AWS heals itself, as properties of a workload's resources.
+    pub has_native: bool,
 }
 
 impl Kind {
@@ -52,6 +55,12 @@ impl Kind {
     #[must_use]
     pub fn stack_template(&self) -> String {
         format!("{}/stack.yaml.hbs", self.id)
+    }
+
+    /// The template of what the kind wants of a workload's resources.
+    #[must_use]
+    pub fn native_template(&self) -> String {
+        format!("{}/native.yaml.hbs", self.id)
     }
 
     /// The template of the kind's runbook.
@@ -189,7 +198,9 @@ impl Catalog {
         let parameters = schema("parameters", &definition.parameters);
         let signal = schema("signal", &definition.signal);
         let has_runbook = self.files.contains(&format!("{id}/runbook.yaml.hbs"));
-        self.kinds.insert(id.clone(), Kind { id, definition, source, node, parameters, signal, has_runbook });
+        let has_native = self.files.contains(&format!("{id}/native.yaml.hbs"));
+        self.kinds
+            .insert(id.clone(), Kind { id, definition, source, node, parameters, signal, has_runbook, has_native });
     }
 
     /// What is wrong with the schemas of kinds and target types, of which a run otherwise looks only at those that it needs.

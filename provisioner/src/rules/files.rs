@@ -50,17 +50,32 @@ pub(super) fn read_all(dir: &Path, shown: &str, problems: &mut Problems) -> Vec<
 
 /// Reads a rule file within its limits.
 fn read(path: &Path, name: &str) -> Result<Arc<Source>, Problem> {
+    let text = read_text(path, name, "a rule file", "split it into several stacks, one file each")?;
+    Ok(Source::new(name, text.strip_prefix('\u{FEFF}').unwrap_or(&text)))
+}
+
+/// Reads a workload's template. Nothing is taken away: what is written later is this text with additions.
+pub(super) fn read_workload(path: &Path, name: &str) -> Result<Arc<Source>, Problem> {
+    let help = "CloudFormation itself takes no template over 1 MB: name the template, not what was packaged with it";
+    match read_text(path, name, "a template", help) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(problem) if path.is_file() => Err(problem),
+        Err(problem) => Err(problem.help("write the template's path from the folder of healstack.yaml")),
+    }
+}
+
+/// Reads a text file within the limit.
+fn read_text(path: &Path, name: &str, what: &str, help: &str) -> Result<String, Problem> {
     let unreadable = |error: std::io::Error| Problem::error(format!("cannot read {name}: {error}"));
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_FILE {
         #[expect(clippy::cast_precision_loss, reason = "a size for people, one decimal")]
         let megabytes = size as f64 / (1024.0 * 1024.0);
-        return Err(Problem::error(format!("{name} has {megabytes:.1} MiB, the limit for a rule file is 4 MiB"))
-            .help("split it into several stacks, one file each"));
+        return Err(Problem::error(format!("{name} has {megabytes:.1} MiB, the limit for {what} is 4 MiB")).help(help));
     }
     let bytes = fs::read(path).map_err(unreadable)?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source::new(name, text.strip_prefix('\u{FEFF}').unwrap_or(&text))),
+        Ok(text) => Ok(text),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let before = String::from_utf8_lossy(error.as_bytes().get(..valid).unwrap_or_default()).into_owned();

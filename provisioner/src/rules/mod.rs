@@ -3,10 +3,12 @@
 
 mod files;
 mod parse;
+mod reference;
 mod resolve;
 
 pub use files::MAX_FILE;
 pub use parse::parse;
+pub use reference::{Origin, Reference};
 
 use crate::diagnostics::{Problem, Problems, Source};
 use crate::kinds::Catalog;
@@ -24,8 +26,21 @@ pub struct RuleSet {
     pub stack: StackName,
     /// The file.
     pub source: Arc<Source>,
+    /// The template that owns what the rules heal.
+    pub workload: Option<Workload>,
     /// The rules, sorted by name, so that their order in the file changes nothing.
     pub loops: Vec<HealingLoop>,
+}
+
+/// The template that a rule file names.
+#[derive(Debug)]
+pub struct Workload {
+    /// Its path below the project's folder.
+    pub path: String,
+    /// Where the rule file names it.
+    pub span: Span,
+    /// The file; `None` until it has been read.
+    pub source: Option<Arc<Source>>,
 }
 
 /// One rule with everything filled in.
@@ -37,8 +52,12 @@ pub struct HealingLoop {
     pub kind: String,
     /// The target's type.
     pub target_type: String,
-    /// The target's selector.
+    /// The target's selector, a variable in the place of each reference.
     pub selector: Value,
+    /// The references of the selector.
+    pub references: Vec<Reference>,
+    /// The selector with nothing but the logical ids of the workload's template, a tree of the same shape.
+    pub resources: Value,
     /// Parameters with defaults.
     pub parameters: Map<String, Value>,
     /// The signal's threshold and datapoints with defaults.
@@ -102,6 +121,14 @@ pub fn load(dir: &Path, shown: &str, catalog: &Catalog, problems: &mut Problems)
             continue;
         }
         sets.push(set);
+    }
+    let root = dir.parent().unwrap_or(dir);
+    for set in &mut sets {
+        let Some(workload) = &mut set.workload else { continue };
+        match files::read_workload(&root.join(&workload.path), &workload.path) {
+            Ok(source) => workload.source = Some(source),
+            Err(problem) => problems.push(problem.at(&set.source, workload.span)),
+        }
     }
     sets
 }

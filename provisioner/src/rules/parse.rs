@@ -1,7 +1,7 @@
 //! One rule file: its form, its names, its escalations.
 
 use super::resolve::{check, resolve};
-use super::{HealingLoop, RuleSet};
+use super::{HealingLoop, RuleSet, Workload};
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::Catalog;
 use crate::schema::{list, nearest};
@@ -22,7 +22,7 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
     if broken {
         // What each kind says about its rules can be told even when another part of the file is wrong.
         for rule in rules {
-            check(source, rule, catalog, problems);
+            check(source, rule, node.get("workload").is_some(), catalog, problems);
         }
         return None;
     }
@@ -42,7 +42,7 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
     let mut loops = Vec::new();
     for (rule, node) in file.rules.into_iter().zip(rules) {
         problems.extend(escalation(source, node, &rule, &names));
-        loops.extend(resolve(source, node, rule, &file.defaults, catalog, problems));
+        loops.extend(resolve(source, node, rule, (&file.defaults, file.workload.is_some()), catalog, problems));
     }
     problems.extend(escalation_cycle(source, &loops));
     loops.sort_by(|left, right| left.rule.name.cmp(&right.rule.name));
@@ -50,6 +50,11 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
     (problems.count(Severity::Error) == before).then(|| RuleSet {
         stack: file.stack,
         source: Arc::clone(source),
+        workload: file.workload.map(|path| Workload {
+            path,
+            span: node.get("workload").map_or(node.span, |node| node.span),
+            source: None,
+        }),
         loops,
     })
 }

@@ -1,6 +1,7 @@
 //! One rule: its kind is selected, its selector, parameters and signal are checked, and defaults are filled in.
 
 use super::HealingLoop;
+use super::reference::{Extracted, extract};
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, Decided, Kind, Relation};
 use crate::schema::{list, nearest};
@@ -16,13 +17,15 @@ pub(super) fn resolve(
     source: &Arc<Source>,
     node: &Node,
     rule: Rule,
-    defaults: &Defaults,
+    file: (&Defaults, bool),
     catalog: &Catalog,
     problems: &mut Problems,
 ) -> Option<HealingLoop> {
+    let (defaults, workload) = file;
     let before = problems.count(Severity::Error);
-    let kind = check(source, node, catalog, problems)?;
-    let (target_type, selector) = rule.target.iter().next().map(|(name, selector)| (name.clone(), selector.clone()))?;
+    let (kind, target) = check(source, node, workload, catalog, problems)?;
+    let target_type = rule.target.keys().next().cloned()?;
+    let Extracted { node: selector, references, ids, .. } = target?;
     let parameters = with_defaults(&kind.definition.parameters, &rule.parameters);
     let signal = with_defaults(&kind.definition.signal, &rule.signal);
     let (cooldown, max_attempts) = bounded(source, node, &rule, kind, problems);
@@ -50,7 +53,9 @@ pub(super) fn resolve(
     }
     (problems.count(Severity::Error) == before).then(|| HealingLoop {
         kind: kind.id.clone(),
-        selector,
+        selector: selector.to_json(),
+        references,
+        resources: ids,
         target_type,
         parameters,
         signal,
@@ -126,9 +131,10 @@ fn bounded(source: &Arc<Source>, node: &Node, rule: &Rule, kind: &Kind, problems
 pub(super) fn check<'a>(
     source: &Arc<Source>,
     node: &Node,
+    workload: bool,
     catalog: &'a Catalog,
     problems: &mut Problems,
-) -> Option<&'a Kind> {
+) -> Option<(&'a Kind, Option<Extracted>)> {
     let kinds = problems.take(candidates(source, node, catalog)).filter(|kinds| !kinds.is_empty())?;
     let target = node.get("target").map(Node::entries).and_then(<[Entry]>::first);
     let kind = match target {
@@ -136,10 +142,14 @@ pub(super) fn check<'a>(
         // That the target is missing, the language's own schema says.
         None => kinds.first().copied(),
     }?;
+    let mut selector = None;
     if let Some(target) = target {
         match catalog.targets.get(&target.key) {
             Some(known) => {
-                problems.extend(known.selector.check(source, &target.value, &format!("`{}`", target.key)));
+                let mut extracted = extract(source, &target.value, known.selector.json(), workload);
+                problems.extend(known.selector.check(source, &extracted.node, &format!("`{}`", target.key)));
+                problems.extend(std::mem::take(&mut extracted.problems));
+                selector = Some(extracted);
             }
             // The kind heals a type that could not be read, which was told when the kinds were.
             None if kind.definition.targets.contains(&target.key) => return None,
@@ -158,7 +168,7 @@ pub(super) fn check<'a>(
     if let Some(Value::Object(parameters)) = node.get("parameters").map(Node::to_json).filter(|_| sound) {
         problems.extend(decisions(source, node, kind, &parameters));
     }
-    Some(kind)
+    Some((kind, selector))
 }
 
 /// The kinds that layer, trigger and action select; none without an error when one of the three is wrong by itself, which

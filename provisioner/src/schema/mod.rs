@@ -9,7 +9,7 @@ mod generate;
 pub use generate::generate;
 
 use crate::diagnostics::{Problem, Source};
-use crate::yaml::{Node, Span};
+use crate::yaml::{HELD_OPEN, Node, Span};
 use finding::Place;
 use healstack_model::{EnvironmentName, Prefix, RuleName, Seconds, StackName};
 use jsonschema::error::ValidationErrorKind;
@@ -93,6 +93,8 @@ impl Schema {
         let mut seen = HashSet::new();
         validator
             .iter_errors(&instance)
+            // What a reference will be is not known here.
+            .filter(|error| !error.instance().as_str().is_some_and(|text| text.contains(HELD_OPEN)))
             .filter(|error| seen.insert((error.instance_path().to_string(), subject(error))))
             .flat_map(|error| self.problems(source, node, what, &error))
             .collect()
@@ -140,7 +142,9 @@ fn subject(error: &ValidationError<'_>) -> String {
 pub fn nearest<'a>(text: &str, candidates: &[&'a str]) -> Option<&'a str> {
     candidates
         .iter()
-        .map(|candidate| (strsim::jaro_winkler(&text.to_ascii_lowercase(), candidate), *candidate))
+        .map(|candidate| {
+            (strsim::jaro_winkler(&text.to_ascii_lowercase(), &candidate.to_ascii_lowercase()), *candidate)
+        })
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, candidate)| candidate)

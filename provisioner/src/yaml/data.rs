@@ -8,11 +8,21 @@ use std::sync::Arc;
 /// a secret or parameter in its place, and there is no escape for it.
 const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
+/// Stand around the variable of a reference until the compiler makes a `!Ref` or `!Sub` of it. From Unicode's private use
+/// area, so that no text of a user means them; see `rules/reference.rs`.
+pub const HELD_OPEN: char = '\u{F8FC}';
+/// The end of a held variable.
+pub const HELD_CLOSE: char = '\u{F8FD}';
+
 /// Everything in a file of a user that would be more than data.
 #[must_use]
 pub fn check_data(source: &Arc<Source>, root: &Node) -> Vec<Problem> {
     let mut found = Vec::new();
     let reference = |text: &str, span| {
+        if text.contains([HELD_OPEN, HELD_CLOSE]) {
+            let problem = Problem::error("a character of Unicode's private use area has no meaning here");
+            return Some(problem.at(source, span).help("remove it: it shows as a box, or as nothing"));
+        }
         text.contains(DYNAMIC_REFERENCE).then(|| {
             Problem::error(format!("`{DYNAMIC_REFERENCE}` would be a dynamic reference in the template"))
                 .at(source, span)

@@ -9,7 +9,7 @@ mod node;
 mod parse;
 mod scalar;
 
-pub use data::check_data;
+pub use data::{HELD_CLOSE, HELD_OPEN, check_data};
 pub use emit::Writer;
 pub use node::{Entry, Mapping, Node, Span, Value};
 pub use parse::parse;

@@ -13,16 +13,49 @@ const MAX_NODES: usize = 400_000;
 /// Levels a file may nest; the deepest template here has 12.
 const MAX_DEPTH: usize = 64;
 
+/// Closing brackets in one file that may stand no deeper than their key. The parser takes none, people write them.
+const MAX_SHALLOW_BRACKETS: usize = 1000;
+
 /// Parses one YAML document. Every problem carries its place and what to write instead.
 pub fn parse(source: &Arc<Source>) -> Result<Node, Problem> {
+    let mut text = Cow::Borrowed(source.text());
+    for _ in 0..MAX_SHALLOW_BRACKETS {
+        match parse_text(source, &text) {
+            Ok(node) => return Ok(node),
+            Err((problem, at)) => match at.and_then(|at| deepen(&text, at)) {
+                Some(deeper) => text = Cow::Owned(deeper),
+                None => return Err(problem),
+            },
+        }
+    }
+    parse_text(source, &text).map_err(|(problem, _)| problem)
+}
+
+/// Parses a text that has every byte where the source has it. An error of the parser's comes with its place.
+fn parse_text(source: &Arc<Source>, text: &str) -> Result<Node, (Problem, Option<usize>)> {
     let mut builder = Builder::new(source);
-    for event in Parser::new_from_str(source.text()) {
+    for event in Parser::new_from_str(text) {
         match event {
-            Ok((event, span)) => builder.event(event, span)?,
-            Err(error) => return Err(builder.syntax(&error)),
+            Ok((event, span)) => builder.event(event, span).map_err(|problem| (problem, None))?,
+            Err(error) => return Err((builder.syntax(&error), Some(builder.offset(*error.marker())))),
         }
     }
     Ok(builder.root.unwrap_or_else(|| Node::new(Value::Null)))
+}
+
+/// The text with the line of a closing bracket joined to the one above it, byte for byte: inside of brackets the end of a line is a
+/// space. `None` where there is no such bracket.
+fn deepen(text: &str, at: usize) -> Option<String> {
+    let line = text[..at].rfind('\n')?;
+    let (before, bracket) = (&text[line + 1..at], text[at..].chars().next()?);
+    if !before.trim().is_empty() || !matches!(bracket, ']' | '}') {
+        return None;
+    }
+    let above = text[..line].rfind('\n').map_or(0, |newline| newline + 1);
+    let comment = text[above..line].find(" #").filter(|_| text.is_ascii()).map_or(line, |comment| above + comment);
+    let mut deeper = text.to_owned();
+    deeper.replace_range(comment..=line, &" ".repeat(line + 1 - comment));
+    Some(deeper)
 }
 
 /// A collection that is still open.

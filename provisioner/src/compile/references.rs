@@ -1,0 +1,149 @@
+//! References of a rule's target become CloudFormation's: `!Ref` of a parameter, `!Sub`, `!ImportValue`.
+//!
+//! Until here a variable stands in every text that the selector's value went into: names, ARNs, patterns, the runbook. So
+//! templates and checks need not know of references, and each text becomes what CloudFormation needs in its place.
+
+use crate::diagnostics::Problem;
+use crate::rules::{Origin, Reference};
+use crate::yaml::{Entry, HELD_CLOSE, HELD_OPEN, Node, Value};
+use healstack_model::{Names, StackName};
+use indexmap::IndexMap;
+
+/// Puts CloudFormation's functions in the place of every variable below `node`.
+pub(super) fn fill_in(node: &mut Node, references: &[Reference]) {
+    if references.is_empty() {
+        return;
+    }
+    node.walk_mut(&mut |node| match (&mut node.value, node.tag.as_deref()) {
+        (Value::String(text), None) if text.contains(HELD_OPEN) => {
+            *node = whole(text, references).unwrap_or_else(|| {
+                // CloudFormation reads `${!x}` as the text `${x}`.
+                substitution(&text.replace("${", "${!"), references)
+            });
+        }
+        (Value::String(text), Some("Sub")) if text.contains(HELD_OPEN) => *node = substitution(text, references),
+        _ => {}
+    });
+}
+
+/// The function for a text that is one variable and nothing else.
+fn whole(text: &str, references: &[Reference]) -> Option<Node> {
+    let variable = text.strip_prefix(HELD_OPEN)?.strip_suffix(HELD_CLOSE)?;
+    let reference = references.iter().find(|reference| reference.variable == variable)?;
+    Some(value(reference))
+}
+
+fn value(reference: &Reference) -> Node {
+    match &reference.origin {
+        Origin::Import(export) => Node::from(export.as_str()).tagged("ImportValue"),
+        _ => Node::from(reference.variable.as_str()).tagged("Ref"),
+    }
+}
+
+/// A `!Sub` of a text with variables in it. An import is no parameter, so it is given to `!Sub` by name.
+fn substitution(text: &str, references: &[Reference]) -> Node {
+    let imports: Vec<Entry> = references
+        .iter()
+        .filter(|reference| matches!(reference.origin, Origin::Import(_)))
+        .filter(|reference| text.contains(&format!("{HELD_OPEN}{}{HELD_CLOSE}", reference.variable)))
+        .map(|reference| Entry::new(reference.variable.as_str(), value(reference)))
+        .collect();
+    let text = text.replace(HELD_OPEN, "${").replace(HELD_CLOSE, "}");
+    if imports.is_empty() {
+        Node::from(text).tagged("Sub")
+    } else {
+        Node::from(vec![Node::from(text), Node::map(imports)]).tagged("Sub")
+    }
+}
+
+/// A text with its variables as people read them.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.replace(HELD_OPEN, "${").replace(HELD_CLOSE, "}")
+}
+
+/// The parameters of a template whose rules have these references, sorted by name.
+pub(super) fn parameters<'r>(
+    references: impl Iterator<Item = &'r Reference>,
+    names: &Names,
+    stack: &StackName,
+    given: &IndexMap<String, String>,
+) -> Vec<Entry> {
+    let mut found: Vec<Entry> = Vec::new();
+    for reference in references {
+        let path = match &reference.origin {
+            Origin::Import(_) => continue,
+            Origin::Resource { .. } => Some(names.published(stack, &reference.variable)),
+            Origin::Ssm(path) => Some(path.clone()),
+            Origin::Parameter => None,
+        };
+        let mut entries = vec![Entry::new("Description", reference.description.as_str())];
+        match path {
+            // CloudFormation reads the parameter at every deployment, and locks nothing, as an import would.
+            Some(path) => {
+                entries.extend([Entry::new("Type", "AWS::SSM::Parameter::Value<String>"), Entry::new("Default", path)])
+            }
+            None => {
+                entries.push(Entry::new("Type", "String"));
+                entries.extend(reference.pattern.as_deref().map(|pattern| Entry::new("AllowedPattern", pattern)));
+                entries.extend(given.get(&reference.variable).map(|value| Entry::new("Default", value.as_str())));
+            }
+        }
+        if !found.iter().any(|known| known.key == reference.variable) {
+            found.push(Entry::new(reference.variable.as_str(), Node::map(entries)));
+        }
+    }
+    found.sort_by(|left, right| left.key.cmp(&right.key));
+    found
+}
+
+/// Parameters whose name is also that of a resource: in a template they share one space of names.
+pub(super) fn clashes(parameters: &[Entry], ids: &[&str]) -> Vec<Problem> {
+    let clash = |parameter: &&Entry| ids.contains(&parameter.key.as_str());
+    let told = |parameter: &Entry| {
+        Problem::error(format!("the parameter `{}` has the name of a resource of its stack", parameter.key))
+            .help("rename the parameter")
+    };
+    parameters.iter().filter(clash).map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::Span;
+
+    fn reference(variable: &str, origin: Origin) -> Reference {
+        Reference {
+            variable: variable.to_owned(),
+            origin,
+            span: Span::default(),
+            description: "What it is.".to_owned(),
+            pattern: Some("^x$".to_owned()),
+        }
+    }
+
+    fn held(text: &str) -> String {
+        text.replace('<', &HELD_OPEN.to_string()).replace('>', &HELD_CLOSE.to_string())
+    }
+
+    #[test]
+    fn a_text_becomes_the_function_that_it_needs() {
+        let references =
+            [reference("Web", Origin::Parameter), reference("ImportQ", Origin::Import("shop:q".to_owned()))];
+        let filled = |node: Node| {
+            let mut node = node;
+            fill_in(&mut node, &references);
+            node
+        };
+        assert_eq!(filled(held("<Web>").into()), Node::from("Web").tagged("Ref"));
+        assert_eq!(filled(held("<ImportQ>").into()), Node::from("shop:q").tagged("ImportValue"));
+        assert_eq!(filled(held("a ${b} <Web>").into()), Node::from("a ${!b} ${Web}").tagged("Sub"));
+        let arn = Node::from(held("arn:${AWS::Partition}:<Web>")).tagged("Sub");
+        assert_eq!(filled(arn), Node::from("arn:${AWS::Partition}:${Web}").tagged("Sub"));
+        let import = filled(held("<ImportQ>/x").into());
+        assert_eq!(import.tag.as_deref(), Some("Sub"));
+        assert_eq!(import.pointer("/0").and_then(Node::text), Some("${ImportQ}/x"));
+        assert_eq!(import.pointer("/1/ImportQ").and_then(Node::text), Some("shop:q"));
+        assert_eq!(filled("plain".into()), Node::from("plain"));
+    }
+}

@@ -1,0 +1,94 @@
+//! The workload's template beside a stack of rules: what its rules want of it, and what `synth` writes.
+
+use super::{Compiler, template};
+use crate::config::WorkloadStack;
+use crate::diagnostics::Problem;
+use crate::rules::{HealingLoop, Origin, Reference, RuleSet};
+use crate::workload::{self, Change, Target, Want};
+use crate::yaml::{self, Node};
+use healstack_model::StackName;
+
+/// What the logical ids of the parameters begin with that tell the rules' stack the values of the workload's resources.
+const PARAMETER: &str = "Healstack";
+
+/// A workload's template, healed.
+#[derive(Debug)]
+pub struct HealedWorkload {
+    /// The path of the template that users write, below the project's folder.
+    pub path: String,
+    /// The file's name in the stack's folder of `generated/`.
+    pub file: &'static str,
+    /// The healed text.
+    pub text: String,
+    /// What was changed.
+    pub changes: Vec<Change>,
+    /// The stack that `deploy` deploys it as, if it does.
+    pub stack: Option<WorkloadStack>,
+}
+
+impl HealedWorkload {
+    /// The names that the file may have.
+    pub const FILES: [&'static str; 2] = ["workload.yaml", "workload.json"];
+}
+
+impl Compiler<'_> {
+    /// Heals the template that a rule file names. Nothing where it names none, or where something is wrong.
+    pub(super) fn heal_workload(&self, set: &RuleSet) -> (Option<HealedWorkload>, Vec<Problem>) {
+        let Some((named, source)) = set.workload.as_ref().and_then(|named| Some((named, named.source.as_ref()?)))
+        else {
+            return (None, Vec::new());
+        };
+        let mut problems = Vec::new();
+        let mut wants = Vec::new();
+        for healing in &set.loops {
+            match self.want(set, healing) {
+                Ok(want) => wants.push(want),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return (None, problems);
+        }
+        let (healed, problems) = workload::heal(source, &wants);
+        let json = source.text().trim_start_matches('\u{FEFF}').trim_start().starts_with('{');
+        let healed = healed.map(|healed| HealedWorkload {
+            path: named.path.clone(),
+            file: HealedWorkload::FILES[usize::from(json)],
+            text: healed.text,
+            changes: healed.changes,
+            stack: self.environment.workloads.get(set.stack.as_str()).cloned(),
+        });
+        (healed, problems)
+    }
+
+    fn want(&self, set: &RuleSet, healing: &HealingLoop) -> Result<Want, Problem> {
+        let kind = &self.catalog.kinds[&healing.kind];
+        let native = if kind.has_native && healing.rule.enabled {
+            let source = self.renderer.render(&kind.native_template(), &self.context(&set.stack, healing))?;
+            yaml::parse(&source)?
+        } else {
+            Node::map(Vec::new())
+        };
+        Ok(Want {
+            identity: format!("{}/{}", set.stack, healing.rule.name),
+            source: set.source.clone(),
+            span: healing.span,
+            overrides: healing.rule.overrides,
+            targets: healing.references.iter().filter_map(|reference| self.target(&set.stack, reference)).collect(),
+            native,
+        })
+    }
+
+    fn target(&self, stack: &StackName, reference: &Reference) -> Option<Target> {
+        let Origin::Resource { id, kind, value } = &reference.origin else { return None };
+        let mut value = Node::from(value);
+        value.walk_mut(&mut template::shorten_intrinsic);
+        Some(Target {
+            id: id.clone(),
+            kind: kind.clone(),
+            span: reference.span,
+            published: (self.names.published(stack, &reference.variable), value),
+            parameter: format!("{PARAMETER}{}", reference.variable),
+        })
+    }
+}

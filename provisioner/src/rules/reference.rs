@@ -1,0 +1,253 @@
+//! References: a selector names a resource by something that only CloudFormation knows when it deploys.
+//!
+//! ```yaml
+//! names: [{resource: WebGroup}]                   # a logical id of the workload's template
+//! names: [{import: checkout-web-group}]           # an export of another stack
+//! names: [{ssm: /checkout/web/group}]             # a parameter of Parameter Store
+//! names: [{parameter: WebGroup}]                  # a parameter of the rules' own stack
+//! nodes: [{resource: OrdersCache, append: "-001"}]
+//! ```
+//! Wherever a selector takes text, it takes a reference. In the selector of a healing loop stands, in its place, its variable
+//! between two characters of Unicode's private use area, which users' files may not contain; the compiler turns a text with
+//! such a variable into `!Ref`, `!Sub` or `!ImportValue` after everything has been checked.
+
+use crate::diagnostics::{Problem, Source};
+use crate::schema::{list, nearest};
+use crate::text::upper_first;
+use crate::yaml::{HELD_CLOSE, HELD_OPEN, Node, Span, Value};
+use serde_json::{Map, Value as Json};
+use std::sync::Arc;
+
+/// A value that CloudFormation fills in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// Its variable: what stands in the selector, and the name of the template's parameter, where it needs one.
+    pub variable: String,
+    /// Where the value comes from.
+    pub origin: Origin,
+    /// Where the rule says so.
+    pub span: Span,
+    /// What the value is, from the selector's schema, and the pattern that it has to match.
+    pub description: String,
+    /// The pattern of the selector's field.
+    pub pattern: Option<String>,
+}
+
+/// Where the value of a reference comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A resource of the workload's template.
+    Resource {
+        /// Its logical id.
+        id: String,
+        /// The type that the target needs.
+        kind: String,
+        /// The value as a CloudFormation expression in long form over the resource.
+        value: Json,
+    },
+    /// An export of another stack, by its name.
+    Import(String),
+    /// A parameter of Parameter Store, by its name.
+    Ssm(String),
+    /// A parameter of the rules' own stack.
+    Parameter,
+}
+
+/// The fields of a reference, one of which it has, and what each takes.
+const FORMS: [(&str, &str); 4] = [
+    ("resource", "a logical id of the workload's template"),
+    ("import", "the name of another stack's export"),
+    ("ssm", "the name of a parameter in Parameter Store"),
+    ("parameter", "the name of a parameter of the rules' own stack"),
+];
+/// Text that follows the value.
+const APPEND: &str = "append";
+
+/// What a selector says with its references taken out.
+#[derive(Debug)]
+pub(super) struct Extracted {
+    /// The selector, a variable in the place of each reference.
+    pub(super) node: Node,
+    /// The references.
+    pub(super) references: Vec<Reference>,
+    /// The selector with nothing but the logical ids: a tree of the same shape.
+    pub(super) ids: Json,
+    /// What is wrong with a reference.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Takes the references out of a selector. `schema` is the selector's, `workload` says whether the file names a template.
+pub(super) fn extract(source: &Arc<Source>, selector: &Node, schema: &Json, workload: bool) -> Extracted {
+    let mut found = Finder { source, workload, references: Vec::new(), problems: Vec::new() };
+    let mut node = selector.clone();
+    let ids = found.walk(&mut node, schema);
+    Extracted { node, references: found.references, ids, problems: found.problems }
+}
+
+struct Finder<'a> {
+    source: &'a Arc<Source>,
+    workload: bool,
+    references: Vec<Reference>,
+    problems: Vec<Problem>,
+}
+
+impl Finder<'_> {
+    /// Replaces the references below `node`, and gives their logical ids.
+    fn walk(&mut self, node: &mut Node, schema: &Json) -> Json {
+        let text = schema.get("type").and_then(Json::as_str) == Some("string");
+        match &mut node.value {
+            Value::Mapping(_) if text => {
+                let (written, id) = self.reference(node, schema);
+                node.value = Value::String(written);
+                id.map_or(Json::Null, Json::from)
+            }
+            Value::Mapping(entries) => {
+                let properties = schema.get("properties").and_then(Json::as_object);
+                let mut ids = Map::new();
+                for entry in entries {
+                    let below = properties.and_then(|known| known.get(&entry.key));
+                    let below = below.or_else(|| schema.get("additionalProperties")).unwrap_or(&Json::Null);
+                    ids.insert(entry.key.clone(), self.walk(&mut entry.value, below));
+                }
+                // A template may ask for what a selector leaves out.
+                for field in properties.into_iter().flat_map(Map::keys) {
+                    ids.entry(field.clone()).or_insert(Json::Null);
+                }
+                Json::Object(ids)
+            }
+            Value::Sequence(items) => {
+                let below = schema.get("items").unwrap_or(&Json::Null);
+                let ids: Vec<Json> = items.iter_mut().map(|item| self.walk(item, below)).collect();
+                ids.into_iter().filter(|id| !id.is_null()).collect()
+            }
+            _ => Json::Null,
+        }
+    }
+
+    /// One reference: its text, and its logical id where it names a resource of the template.
+    fn reference(&mut self, node: &Node, schema: &Json) -> (String, Option<String>) {
+        let told = self.problems.len();
+        let reference = self.read(node, schema);
+        let Some((reference, append)) = reference.filter(|_| self.problems.len() == told) else {
+            // Something that no later check complains about, since what is wrong was told.
+            return (held("Wrong"), None);
+        };
+        let text = format!("{}{append}", held(&reference.variable));
+        let id = match &reference.origin {
+            Origin::Resource { id, .. } if append.is_empty() => Some(id.clone()),
+            _ => None,
+        };
+        let known = self.references.iter().any(|known| known.variable == reference.variable);
+        if !known {
+            self.references.push(reference);
+        }
+        (text, id)
+    }
+
+    fn problem(&mut self, message: impl Into<String>, span: Span, help: impl Into<String>) {
+        self.problems.push(Problem::error(message).at(self.source, span).help(help));
+    }
+
+    fn read(&mut self, node: &Node, schema: &Json) -> Option<(Reference, String)> {
+        let forms = FORMS.map(|(form, _)| form);
+        for entry in node.entries() {
+            if !forms.contains(&entry.key.as_str()) && entry.key != APPEND {
+                let help = match nearest(&entry.key, &forms) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("write text, or a reference: one of {}, and perhaps `{APPEND}`", list(&forms)),
+                };
+                self.problem(format!("a reference has no field `{}`", entry.key), entry.key_span, help);
+            }
+        }
+        let given: Vec<_> = node.entries().iter().filter(|entry| forms.contains(&entry.key.as_str())).collect();
+        let [entry] = given.as_slice() else {
+            if self.problems.is_empty() || given.len() > 1 {
+                let message = "a reference names one thing";
+                self.problem(message, node.span, format!("write one of {}", list(&forms)));
+            }
+            return None;
+        };
+        let value = self.text(&entry.key, &entry.value)?;
+        let append = match node.get(APPEND) {
+            None => String::new(),
+            Some(append) => self.text(APPEND, append)?,
+        };
+        if let Some(because) = schema.get("x-literal").and_then(Json::as_str) {
+            self.problem("this cannot be a reference", node.span, format!("write the value itself: {because}"));
+            return None;
+        }
+        let text = |key: &str| schema.get(key).and_then(Json::as_str).map(str::to_owned);
+        let (variable, origin) = match entry.key.as_str() {
+            "resource" => self.resource(&value, entry.value.span, schema)?,
+            "import" => (format!("Import{}", variable(&value)), Origin::Import(value)),
+            "ssm" => (format!("Ssm{}", variable(&value)), Origin::Ssm(value)),
+            _ => (value, Origin::Parameter),
+        };
+        let description = text("description").or_else(|| text("x-help")).unwrap_or_default();
+        let reference = Reference { variable, origin, span: node.span, description, pattern: text("pattern") };
+        Some((reference, append))
+    }
+
+    fn resource(&mut self, id: &str, span: Span, schema: &Json) -> Option<(String, Origin)> {
+        if !self.workload {
+            let help = "add `workload: <path of the template>` to the rule file, beside `stack`";
+            self.problem(format!("`{id}` is a logical id, and the file names no template"), span, help);
+            return None;
+        }
+        let Some(known) = schema.get("x-resource") else {
+            let help = "write the value itself, or `import`, `ssm` or `parameter`";
+            self.problem("this cannot be a resource of the template", span, help);
+            return None;
+        };
+        let text = |key: &str| known.get(key).and_then(Json::as_str).unwrap_or_default();
+        let variable = format!("{id}{}", text("attribute"));
+        let value = known.get("value").cloned().unwrap_or_default();
+        let mut value = if value.is_null() { serde_json::json!({"Ref": RESOURCE}) } else { value };
+        name_resource(&mut value, id);
+        Some((variable, Origin::Resource { id: id.to_owned(), kind: text("type").to_owned(), value }))
+    }
+
+    /// The text of a field, when it is one that the field may have.
+    fn text(&mut self, field: &str, node: &Node) -> Option<String> {
+        let allowed = |c: char| match field {
+            "resource" | "parameter" => c.is_ascii_alphanumeric(),
+            // Export names are letters, digits, colons and hyphens (CloudFormation user guide, "Outputs").
+            "import" => c.is_ascii_alphanumeric() || ":-".contains(c),
+            // Parameter Store's names, and the value that follows: nothing that `!Sub` or a pattern would read.
+            _ => c.is_ascii_alphanumeric() || "_.-/:".contains(c),
+        };
+        let text = node.as_str().filter(|text| !text.is_empty() && text.len() <= 255 && text.chars().all(allowed));
+        if text.is_none() {
+            let what =
+                FORMS.iter().find(|(form, _)| *form == field).map_or("text that follows the value", |(_, what)| what);
+            self.problem(format!("`{field}` cannot be this"), node.span, format!("{} is {what}", upper_first(field)));
+        }
+        text.map(str::to_owned)
+    }
+}
+
+/// Stands for the logical id in a target type's `x-resource.value`.
+const RESOURCE: &str = "Resource";
+
+fn name_resource(value: &mut Json, id: &str) {
+    match value {
+        Json::String(text) if text == RESOURCE => id.clone_into(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| name_resource(item, id)),
+        Json::Object(map) => map.values_mut().for_each(|value| name_resource(value, id)),
+        _ => {}
+    }
+}
+
+/// A variable as it stands in a selector.
+fn held(variable: &str) -> String {
+    format!("{HELD_OPEN}{variable}{HELD_CLOSE}")
+}
+
+/// A name of letters and digits for a path or an export, unlike that of any other.
+fn variable(text: &str) -> String {
+    healstack_model::naming::logical_suffix(text)
+}
+
+#[cfg(test)]
+#[path = "reference_test.rs"]
+mod tests;

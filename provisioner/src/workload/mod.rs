@@ -1,0 +1,123 @@
+//! The user's own template, healed: AWS's own healing is a matter of properties of resources that users own.
+//!
+//! ```text
+//! template ──► tree with places ──► what each rule wants, held against it ──► insertions ──► healed template
+//!                                                                                 └── parsed again and compared
+//! ```
+//! What a kind wants stands in its `native.yaml.hbs`, in CloudFormation's own shape; tags say how strong a value must be:
+//!
+//! | written | absent | there already |
+//! |---|---|---|
+//! | `value` | is written | anything else is a conflict |
+//! | `!AtLeast 60`, `!AtLeast [60, 300]` | the (second) number is written | less is a conflict |
+//! | `!NotBelow 2` | stays absent | less is a conflict |
+//! | `!Includes [EBS, ELB]` | the words are written, with commas | a missing word is a conflict |
+//! | `!Default value` | is written | stays, whatever it is |
+//! | `!Expect [value, why]` | a warning | anything else is a warning |
+//! | `!ByKey {key: value}` | `{Key: key, Value: value}` is added to the list | the value is held against the item's |
+//! | `!Each {…}` | stays absent | every item of the list is held against it |
+//!
+//! A key `Id -> Property.Path` names the resource that a property of `Id` refers to. A resource that is not in the template is
+//! added if something that was inserted refers to it. A conflict is an error, or is replaced where the rule has `override: true`.
+//!
+//! **Invariant:** the template is edited, never written anew. Every byte of it stays, except literals that `override` replaces, and
+//! what comes out is parsed and compared with what went in before anybody sees it.
+
+mod document;
+mod edit;
+mod follow;
+mod plan;
+mod strength;
+mod verify;
+mod write;
+
+use crate::diagnostics::{Problem, Severity, Source};
+use crate::yaml::{Entry, Node, Span};
+use document::Document;
+use std::sync::Arc;
+
+/// What one rule wants of the template.
+#[derive(Debug)]
+pub struct Want {
+    /// `<stack>/<rule>`.
+    pub identity: String,
+    /// The rule file.
+    pub source: Arc<Source>,
+    /// Where the rule stands in it.
+    pub span: Span,
+    /// Whether weaker values are replaced.
+    pub overrides: bool,
+    /// The resources that the rule's target names.
+    pub targets: Vec<Target>,
+    /// The kind's rendered `native.yaml.hbs`: a map of resources.
+    pub native: Node,
+}
+
+/// A resource that a rule names.
+#[derive(Debug)]
+pub struct Target {
+    /// Its logical id.
+    pub id: String,
+    /// The type that it must have.
+    pub kind: String,
+    /// Where the rule names it.
+    pub span: Span,
+    /// The parameter that tells the rules' stack its value: name, and value in long form.
+    pub published: (String, Node),
+    /// The parameter's logical id.
+    pub parameter: String,
+}
+
+/// A healed template.
+#[derive(Debug)]
+pub struct Healed {
+    /// Its text.
+    pub text: String,
+    /// What was changed, in the order of the rules.
+    pub changes: Vec<Change>,
+}
+
+/// One property that was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The rule's identity; empty for what tells the rules' stack a value.
+    pub rule: String,
+    /// The resource's logical id.
+    pub resource: String,
+    /// The property's path, with dots; empty for a whole resource.
+    pub path: String,
+    /// What is written.
+    pub value: String,
+    /// What stood there, where `override` replaced it.
+    pub was: Option<String>,
+}
+
+/// Heals a template. The text is there when no problem is an error.
+pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Problem>) {
+    let document = match Document::parse(source) {
+        Ok(document) => document,
+        Err(problem) => return (None, vec![problem]),
+    };
+    let mut planner = plan::Planner::new(&document);
+    for want in wants {
+        planner.want(want);
+    }
+    planner.publish(wants);
+    let (plan, mut problems) = planner.finish();
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return (None, problems);
+    }
+    let text = edit::apply(&document, &plan);
+    if let Err(problem) = verify::check(&document, &plan, &text) {
+        problems.push(problem);
+        return (None, problems);
+    }
+    (Some(Healed { text, changes: plan.changes }), problems)
+}
+
+/// An entry and the comment above it.
+#[derive(Debug, Clone)]
+struct Added {
+    comment: Option<String>,
+    entry: Entry,
+}

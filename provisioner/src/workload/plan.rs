@@ -1,0 +1,566 @@
+//! What has to be inserted and replaced, found by walking the template and what rules want side by side.
+
+use super::document::{self, Document, Found, branches, is_intrinsic, is_no_value};
+use super::strength::{self, Verdict, judge, written};
+use super::{Added, Change, Want, follow};
+use crate::compile::references;
+use crate::diagnostics::{Problem, Severity};
+use crate::schema::nearest;
+use crate::yaml::{Entry, Node, Span, Value};
+use std::collections::BTreeMap;
+
+/// Everything that is done to the template.
+#[derive(Debug, Default)]
+pub(super) struct Plan<'d> {
+    pub(super) inserts: Vec<Insert<'d>>,
+    pub(super) replaces: Vec<Replace<'d>>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// What one mapping or list gets.
+#[derive(Debug)]
+pub(super) struct Insert<'d> {
+    /// The mapping or list.
+    pub(super) at: &'d Node,
+    /// The key that it is the value of, for one that is empty.
+    pub(super) key: Span,
+    /// Entries of a mapping.
+    pub(super) entries: Vec<Added>,
+    /// Items of a list.
+    pub(super) items: Vec<Node>,
+}
+
+/// A value that takes another one's place.
+#[derive(Debug)]
+pub(super) struct Replace<'d> {
+    pub(super) at: &'d Node,
+    pub(super) by: Node,
+}
+
+pub(super) struct Planner<'d> {
+    document: &'d Document,
+    plan: Plan<'d>,
+    problems: Vec<Problem>,
+    shared: Vec<Shared>,
+}
+
+/// Something that stands at several places, and what it lacks.
+struct Shared {
+    name: String,
+    rule: String,
+    span: Span,
+    missing: Vec<String>,
+}
+
+/// A place in the template.
+#[derive(Clone)]
+struct Place<'d> {
+    node: &'d Node,
+    key: Span,
+    /// The nodes above it.
+    above: Vec<&'d Node>,
+    resource: String,
+    path: Vec<String>,
+}
+
+impl<'d> Place<'d> {
+    fn of(found: &Found<'d>, id: &str) -> Self {
+        Self { node: found.body, key: found.key, above: found.above.clone(), resource: id.to_owned(), path: Vec::new() }
+    }
+
+    fn below(&self, node: &'d Node, key: Span, name: Option<&str>) -> Self {
+        let mut below = self.clone();
+        below.above.push(self.node);
+        below.node = node;
+        below.key = key;
+        below.path.extend(name.map(str::to_owned));
+        below
+    }
+
+    fn path_to(&self, key: Option<&str>) -> String {
+        let keys: Vec<&str> = self.path.iter().map(String::as_str).chain(key).collect();
+        let keys = keys.join(".");
+        keys.strip_prefix("Properties.").map_or(keys.clone(), str::to_owned)
+    }
+
+    fn name(&self, key: Option<&str>) -> String {
+        let path = self.path_to(key);
+        if path.is_empty() { format!("`{}`", self.resource) } else { format!("`{}.{path}`", self.resource) }
+    }
+}
+
+impl<'d> Planner<'d> {
+    pub(super) fn new(document: &'d Document) -> Self {
+        Self { document, plan: Plan::default(), problems: Vec::new(), shared: Vec::new() }
+    }
+
+    pub(super) fn finish(mut self) -> (Plan<'d>, Vec<Problem>) {
+        self.told_shared();
+        (self.plan, self.problems)
+    }
+
+    /// Plans what one rule wants.
+    pub(super) fn want(&mut self, want: &Want) {
+        let before = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let wanted: Vec<&str> = want.targets.iter().map(|target| target.id.as_str()).collect();
+        for target in &want.targets {
+            if let Err(problem) = self.target(want, &target.id, &target.kind, target.span, &wanted) {
+                self.problems.push(problem);
+            }
+        }
+        if self.problems.iter().filter(|problem| problem.severity == Severity::Error).count() > before {
+            return;
+        }
+        let mut new = Vec::new();
+        // What something inserted refers to, and the condition under which that exists.
+        let mut referred: BTreeMap<String, Option<Node>> = BTreeMap::new();
+        for entry in want.native.entries() {
+            let mut body = entry.value.clone();
+            let comment = body.remove("Comment").and_then(|node| node.text().map(str::to_owned));
+            let comment = comment.map(|text| format!("{}: {text}", want.identity));
+            for id in self.ids(want, &entry.key) {
+                let Some(found) = self.document.find(&id) else {
+                    new.push(Added { comment: comment.clone(), entry: Entry::new(id, body.clone()) });
+                    continue;
+                };
+                let kind = |node: &Node| node.get("Type").and_then(Node::as_str).map(str::to_owned);
+                if kind(found.body) != kind(&body) {
+                    continue;
+                }
+                let place = Place::of(&found, &id);
+                let mut attributes = body.clone();
+                attributes.remove("Type");
+                let changes = self.plan.changes.len();
+                self.object(want, &place, &attributes, comment.as_deref());
+                if self.plan.changes.len() > changes {
+                    let condition = found.body.get("Condition");
+                    referred.extend(references(&attributes).into_iter().map(|id| (id, condition.cloned())));
+                }
+            }
+        }
+        self.add_resources(want, new, referred);
+    }
+
+    /// Whether a resource that a rule names is there, is what the rule heals, and is made by nothing that makes others too.
+    fn target(&self, want: &Want, id: &str, kind: &str, span: Span, wanted: &[&str]) -> Result<(), Problem> {
+        let file = self.document.source.name();
+        let Some(found) = self.document.find(id) else {
+            let known = self.document.ids();
+            let help = match nearest(id, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write the logical id of a resource of the template".to_owned(),
+            };
+            return Err(Problem::error(format!("{file} has no resource `{id}`")).at(&want.source, span).help(help));
+        };
+        let there = found.body.get("Type").and_then(Node::as_str).unwrap_or("of no type");
+        if there != kind {
+            let line = self.document.source.position(found.key.start).0;
+            let message = format!("`{id}` is {there} ({file}:{line}), the rule heals {kind}");
+            return Err(Problem::error(message).at(&want.source, span).help("name a resource of that type"));
+        }
+        let others: Vec<&str> =
+            found.generated.iter().map(String::as_str).filter(|other| !wanted.contains(other)).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let message = format!("`{id}` comes from a Fn::ForEach, which makes {} too", crate::schema::list(&others));
+        Err(Problem::error(message)
+            .at(&self.document.source, found.key)
+            .help(format!("name all of them in {}, or write the resource outside of the loop", want.identity)))
+    }
+
+    /// The logical ids that a key of `native.yaml.hbs` stands for.
+    fn ids(&mut self, want: &Want, key: &str) -> Vec<String> {
+        let Some((id, path)) = follow::parts(key) else { return vec![key.to_owned()] };
+        let Some(found) = self.document.find(id) else { return Vec::new() };
+        let (ids, lost) = follow::follow(self.document, &found, path);
+        if let Some(node) = lost {
+            let message = format!("`{id}.{path}` is no resource of this template: what belongs to it is not healed");
+            let help = format!("make sure of it where it is defined; {} says what", want.identity);
+            self.problems.push(Problem::warning(message).at(&self.document.source, node.span).help(help));
+        }
+        ids
+    }
+
+    /// Adds those of the new resources that something inserted refers to, themselves included.
+    fn add_resources(&mut self, want: &Want, new: Vec<Added>, mut referred: BTreeMap<String, Option<Node>>) {
+        let mut open = new;
+        loop {
+            let (now, later): (Vec<Added>, Vec<Added>) =
+                open.into_iter().partition(|added| referred.contains_key(&added.entry.key));
+            if now.is_empty() {
+                return;
+            }
+            for mut added in now {
+                let condition = referred.get(&added.entry.key).cloned().flatten();
+                referred.extend(references(&added.entry.value).into_iter().map(|id| (id, condition.clone())));
+                if let (Some(condition), Value::Mapping(body)) = (condition, &mut added.entry.value.value) {
+                    body.insert(1, Entry::new("Condition", condition));
+                }
+                if self.document.json {
+                    added.entry.value = self.in_json(&added.entry.value);
+                }
+                self.add_resource(&want.identity, added);
+            }
+            open = later;
+        }
+    }
+
+    fn add_resource(&mut self, rule: &str, added: Added) {
+        self.plan.changes.push(Change {
+            rule: rule.to_owned(),
+            resource: added.entry.key.clone(),
+            path: String::new(),
+            value: added.entry.value.get("Type").and_then(Node::as_str).unwrap_or_default().to_owned(),
+            was: None,
+        });
+        let resources = self.document.resources();
+        self.insert(resources, Span::default()).entries.push(added);
+    }
+
+    /// Tells the rules' stack the values of the resources that it heals.
+    pub(super) fn publish(&mut self, wants: &[Want]) {
+        for want in wants {
+            for target in &want.targets {
+                let Some(found) = self.document.find(&target.id) else { continue };
+                let pending =
+                    |insert: &Insert<'_>| insert.entries.iter().any(|added| added.entry.key == target.parameter);
+                if self.plan.inserts.iter().any(pending) {
+                    continue;
+                }
+                let (name, value) = &target.published;
+                let value = if self.document.json { strength::long(value) } else { value.clone() };
+                let mut body = vec![Entry::new("Type", "AWS::SSM::Parameter")];
+                // What exists only under a condition can be told only under it.
+                body.extend(found.body.get("Condition").map(|condition| Entry::new("Condition", condition.clone())));
+                body.push(Entry::new(
+                    "Properties",
+                    Node::map(vec![
+                        Entry::new("Name", name.as_str()),
+                        Entry::new("Type", "String"),
+                        Entry::new("Value", value),
+                    ]),
+                ));
+                let body = Node::map(body);
+                match self.document.find(&target.parameter) {
+                    Some(there) if strength::equal(there.body, &body) => {}
+                    Some(there) => self.problems.push(
+                        Problem::error(format!(
+                            "`{}` is not what tells the rules' stack {}",
+                            target.parameter, target.id
+                        ))
+                        .at(&self.document.source, there.key)
+                        .help("remove it, or rename it: Healstack adds a resource of this name"),
+                    ),
+                    None => {
+                        let comment = Some(format!("What the healing rules' stack must know of {}.", target.id));
+                        self.add_resource("", Added { comment, entry: Entry::new(target.parameter.as_str(), body) });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The insertion at a node, a new one where there is none yet.
+    fn insert(&mut self, at: &'d Node, key: Span) -> &mut Insert<'d> {
+        let index = self.plan.inserts.iter().position(|insert| std::ptr::eq(insert.at, at)).unwrap_or_else(|| {
+            self.plan.inserts.push(Insert { at, key, entries: Vec::new(), items: Vec::new() });
+            self.plan.inserts.len() - 1
+        });
+        &mut self.plan.inserts[index]
+    }
+
+    fn told(&mut self, want: &Want, place: &Place<'d>, path: String, value: &Node, was: Option<String>) {
+        self.plan.changes.push(Change {
+            rule: want.identity.clone(),
+            resource: place.resource.clone(),
+            path,
+            value: super::write::flow(value, false),
+            was,
+        });
+    }
+
+    /// Refuses to edit below a node that stands elsewhere, or elsewhere too, and says once what a user writes by hand.
+    fn is_alone(&mut self, want: &Want, place: &Place<'d>, missing: &str) -> bool {
+        let shared = place.above.iter().chain([&place.node]).find(|node| self.document.is_shared(node));
+        let Some(shared) = shared else { return true };
+        let name = place.name(None);
+        if let Some(known) = self.shared.iter_mut().find(|known| known.name == name && known.rule == want.identity) {
+            known.missing.push(missing.to_owned());
+        } else {
+            let (rule, span) = (want.identity.clone(), shared.span);
+            self.shared.push(Shared { name, rule, span, missing: vec![missing.to_owned()] });
+        }
+        false
+    }
+
+    fn told_shared(&mut self) {
+        for Shared { name, rule, span, missing } in std::mem::take(&mut self.shared) {
+            let message = format!("{name} is shared through an anchor: what is set there would be set elsewhere too");
+            let help = format!("write it out here, with what {rule} needs: {}", missing.join(", "));
+            self.problems.push(Problem::error(message).at(&self.document.source, span).help(help));
+        }
+    }
+
+    /// Holds a value of the template against what is wanted of it.
+    fn value(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
+        if let Some(branches) = branches(place.node) {
+            for branch in branches {
+                self.value(want, &place.below(branch, place.key, None), wanted);
+            }
+            return;
+        }
+        match (wanted.tag.as_deref(), &wanted.value) {
+            (None, Value::Mapping(_)) if !is_intrinsic(wanted) => self.object(want, place, wanted, None),
+            (Some("ByKey"), _) => self.by_key(want, place, wanted),
+            (Some("Each"), _) => {
+                let each = Node { tag: None, ..wanted.clone() };
+                let mut open: Vec<&Node> = place.node.items().iter().rev().collect();
+                while let Some(item) = open.pop() {
+                    match branches(item) {
+                        Some([then, otherwise]) => open.extend([otherwise, then]),
+                        None if is_no_value(item) => {}
+                        None => self.value(want, &place.below(item, item.span, None), &each),
+                    }
+                }
+            }
+            _ => self.scalar(want, place, wanted),
+        }
+    }
+
+    /// Entry by entry: what is there is held against what is wanted, what is not is inserted.
+    fn object(&mut self, want: &Want, place: &Place<'d>, wanted: &Node, comment: Option<&str>) {
+        let is_null = place.node.value == Value::Null && place.node.tag.is_none();
+        if is_no_value(place.node) {
+            return self.conflict(want, place, wanted);
+        }
+        if is_intrinsic(place.node) || !(place.node.is_mapping() || is_null) {
+            return self.unknown(want, place, wanted);
+        }
+        let mut comment = comment.map(str::to_owned);
+        for entry in wanted.entries() {
+            if let Some(there) = place.node.entry(&entry.key) {
+                let below = place.below(&there.value, there.key_span, Some(&entry.key));
+                // The comment goes with the first thing that is written, wherever that is.
+                let changes = self.plan.changes.len();
+                if entry.value.is_mapping() && entry.value.tag.is_none() && branches(&there.value).is_none() {
+                    self.object(want, &below, &entry.value, comment.as_deref());
+                } else {
+                    self.value(want, &below, &entry.value);
+                }
+                if self.plan.changes.len() > changes {
+                    comment = None;
+                }
+                continue;
+            }
+            self.absent(want, place, entry, &mut comment);
+        }
+    }
+
+    /// An entry that the template does not have.
+    fn absent(&mut self, want: &Want, place: &Place<'d>, entry: &Entry, comment: &mut Option<String>) {
+        let key = &entry.key;
+        if let Some(merged) = document::merged(place.node, key)
+            && self.satisfied(merged, &entry.value)
+        {
+            return;
+        }
+        if entry.value.tag.as_deref() == Some("Expect") {
+            return self.unexpected(want, place, Some(key), place.key, &entry.value);
+        }
+        let Some(value) = written(&entry.value) else { return };
+        if let Some(opaque) = document::opaque(place.node) {
+            let shown = super::write::flow(&value, false);
+            let message = format!("{} may come from `{}`, which is not read here", place.name(Some(key)), opaque.key);
+            let help = format!("write `{key}: {shown}` beside it ({})", want.identity);
+            return self.problems.push(Problem::error(message).at(&self.document.source, opaque.key_span).help(help));
+        }
+        let pending = self.plan.inserts.iter_mut().find(|insert| std::ptr::eq(insert.at, place.node));
+        let pending = pending.and_then(|insert| insert.entries.iter_mut().find(|added| added.entry.key == *key));
+        if let Some(pending) = pending {
+            // Another rule has it written already.
+            if !strengthen(self.document, &mut pending.entry.value, &entry.value) {
+                let message = format!("two rules want different values of {}", place.name(Some(key)));
+                let help = format!("{} wants {}", want.identity, super::write::flow(&value, false));
+                self.problems.push(Problem::error(message).at(&want.source, want.span).help(help));
+            }
+            return;
+        }
+        if !self.is_alone(want, place, &format!("`{key}: {}`", super::write::flow(&value, false))) {
+            return;
+        }
+        let value = if self.document.json { self.in_json(&value) } else { value };
+        self.told(want, place, place.path_to(Some(key)), &value, None);
+        let added = Added { comment: comment.take(), entry: Entry::new(key.as_str(), value) };
+        self.insert(place.node, place.key).entries.push(added);
+    }
+
+    /// The same value in the form that JSON has.
+    fn in_json(&self, value: &Node) -> Node {
+        let mut value = value.clone();
+        value.walk_mut(&mut |node| *node = strength::long(node));
+        value
+    }
+
+    /// A list of `{Key: …, Value: …}`.
+    fn by_key(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
+        if is_intrinsic(place.node) || !matches!(place.node.value, Value::Sequence(_)) {
+            return self.unknown(want, place, wanted);
+        }
+        for entry in wanted.entries() {
+            let named = |item: &&Node| item.get("Key").and_then(strength::scalar).as_deref() == Some(&entry.key);
+            if let Some(item) = place.node.items().iter().find(named) {
+                if let Some(value) = item.get("Value") {
+                    self.value(want, &place.below(value, value.span, Some(&entry.key)), &entry.value);
+                }
+                continue;
+            }
+            let Some(value) = written(&entry.value) else { continue };
+            if let Some(strange) = place.node.items().iter().find(|item| is_intrinsic(item)) {
+                let below = place.below(strange, strange.span, Some(&entry.key));
+                self.unknown(want, &below, &entry.value);
+                continue;
+            }
+            let item = strength::item(&entry.key, value.clone());
+            let pending = self.plan.inserts.iter().find(|insert| std::ptr::eq(insert.at, place.node));
+            let pending =
+                pending.and_then(|insert| insert.items.iter().find(|known| known.get("Key") == item.get("Key")));
+            if pending.is_some() || !self.is_alone(want, place, &format!("`{}`", entry.key)) {
+                continue;
+            }
+            self.told(want, place, place.path_to(Some(&entry.key)), &value, None);
+            self.insert(place.node, place.key).items.push(item);
+        }
+    }
+
+    fn scalar(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
+        match judge(self.document, place.node, wanted) {
+            Verdict::Holds => {}
+            _ if wanted.tag.as_deref() == Some("Expect") => {
+                self.unexpected(want, place, None, place.node.span, wanted);
+            }
+            Verdict::Weaker => self.conflict(want, place, wanted),
+            Verdict::Unknown => self.unknown(want, place, wanted),
+        }
+    }
+
+    /// Something that is not changed, but that people should know.
+    fn unexpected(&mut self, want: &Want, place: &Place<'d>, key: Option<&str>, span: Span, wanted: &Node) {
+        let shown = wanted.items().first().map(|value| super::write::flow(value, false)).unwrap_or_default();
+        let why = wanted.items().get(1).and_then(Node::as_str).unwrap_or_default();
+        let message = format!("{} is not {shown}: {why}", place.name(key));
+        let help = format!("{} leaves it: set it in the template if you want it", want.identity);
+        self.problems.push(Problem::warning(message).at(&self.document.source, span).help(help));
+    }
+
+    /// A value that only CloudFormation knows.
+    fn unknown(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
+        let message = format!(
+            "{} is known only when CloudFormation deploys; {} needs {}",
+            place.name(None),
+            want.identity,
+            words(wanted)
+        );
+        let help = "make sure that it is so: the template's value stays";
+        self.problems.push(Problem::warning(message).at(&self.document.source, place.node.span).help(help));
+    }
+
+    /// A value that is weaker than the rule needs it.
+    fn conflict(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
+        let was = self.document.written(place.node).split_whitespace().collect::<Vec<_>>().join(" ");
+        let by = match wanted.tag.as_deref() {
+            Some("Includes") => {
+                let there = strength::scalar(place.node).unwrap_or_default();
+                let missing = strength::missing_words(place.node, wanted).join(",");
+                Some(if there.is_empty() { missing } else { format!("{there},{missing}") }.into())
+            }
+            Some("NotBelow") => Some(Node { tag: None, ..wanted.clone() }),
+            _ => written(wanted),
+        };
+        let line = want.source.position(want.span.start).0;
+        let rule = format!("{} ({}:{line})", want.identity, want.source.name());
+        let Some(by) = by.filter(|_| want.overrides) else {
+            let message = format!("{} is {was}, {rule} needs {}", place.name(None), words(wanted));
+            let help = "change the template, or set `override: true` in the rule: the healed copy then has what the rule needs";
+            return self.problems.push(Problem::error(message).at(&self.document.source, place.node.span).help(help));
+        };
+        if !self.is_alone(want, place, &words(wanted)) {
+            return;
+        }
+        if let Some(known) = self.plan.replaces.iter_mut().find(|replace| std::ptr::eq(replace.at, place.node)) {
+            strengthen(self.document, &mut known.by, wanted);
+            return;
+        }
+        self.told(want, place, place.path_to(None), &by, Some(was));
+        self.plan.replaces.push(Replace { at: place.node, by });
+    }
+
+    /// Whether a whole value is as strong as it is wanted, without anything written.
+    fn satisfied(&self, value: &Node, wanted: &Node) -> bool {
+        match (wanted.tag.as_deref(), &wanted.value) {
+            (None, Value::Mapping(entries)) if !is_intrinsic(wanted) => entries
+                .iter()
+                .all(|entry| value.get(&entry.key).is_some_and(|value| self.satisfied(value, &entry.value))),
+            (Some("ByKey" | "Each"), _) => false,
+            _ => judge(self.document, value, wanted) == Verdict::Holds,
+        }
+    }
+}
+
+/// Makes a value that is to be written as strong as another rule wants it. `false` when it cannot be both.
+fn strengthen(document: &Document, value: &mut Node, wanted: &Node) -> bool {
+    match (wanted.tag.as_deref(), &wanted.value) {
+        (None, Value::Mapping(entries)) if !is_intrinsic(wanted) => {
+            let Value::Mapping(there) = &mut value.value else { return false };
+            entries.iter().all(|entry| match there.iter_mut().find(|known| known.key == entry.key) {
+                Some(known) => strengthen(document, &mut known.value, &entry.value),
+                None => {
+                    there.extend(written(&entry.value).map(|value| Entry::new(entry.key.as_str(), value)));
+                    true
+                }
+            })
+        }
+        (Some("ByKey"), _) => {
+            let Value::Sequence(items) = &mut value.value else { return false };
+            for entry in wanted.entries() {
+                let known = items.iter().any(|item| item.get("Key").and_then(Node::as_str) == Some(&entry.key));
+                if let (false, Some(value)) = (known, written(&entry.value)) {
+                    items.push(strength::item(&entry.key, value));
+                }
+            }
+            true
+        }
+        _ => match (judge(document, value, wanted), wanted.tag.as_deref()) {
+            (Verdict::Holds, _) => true,
+            (_, Some("AtLeast")) => {
+                *value = written(wanted).unwrap_or_else(|| value.clone());
+                true
+            }
+            (_, Some("Includes")) => {
+                let missing = strength::missing_words(value, wanted).join(",");
+                *value = format!("{},{missing}", strength::scalar(value).unwrap_or_default()).into();
+                true
+            }
+            _ => false,
+        },
+    }
+}
+
+/// What is wanted, in words.
+fn words(wanted: &Node) -> String {
+    let first = || {
+        wanted.items().first().map_or_else(
+            || super::write::flow(&Node { tag: None, ..wanted.clone() }, false),
+            |value| super::write::flow(value, false),
+        )
+    };
+    match wanted.tag.as_deref() {
+        Some("AtLeast" | "NotBelow") => format!("at least {}", first()),
+        Some("Includes") => {
+            let words: Vec<&str> = wanted.items().iter().filter_map(Node::as_str).collect();
+            format!("{} in it", words.join(" and "))
+        }
+        Some("ByKey") => wanted.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>().join(", "),
+        _ => written(wanted).map_or_else(String::new, |value| super::write::flow(&value, false)),
+    }
+}
