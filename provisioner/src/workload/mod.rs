@@ -11,14 +11,14 @@
 //! | `value` | is written | anything else is a conflict |
 //! | `!AtLeast 60`, `!AtLeast [60, 300]` | the (second) number is written | less is a conflict |
 //! | `!NotBelow 2` | stays absent | less is a conflict |
-//! | `!Includes [EBS, ELB]` | the words are written, with commas | a missing word is a conflict |
+//! | `!Includes EBS,ELB,-EC2` | the words are written, with commas | a missing word is a conflict; what replaces it keeps other words, except those with a minus |
 //! | `!Default value` | is written | stays, whatever it is |
 //! | `!Expect [value, why]` | a warning | anything else is a warning |
 //! | `!ByKey {key: value}` | `{Key: key, Value: value}` is added to the list | the value is held against the item's |
 //! | `!Each {…}` | stays absent | every item of the list is held against it |
 //!
 //! A key `Id -> Property.Path` names the resource that a property of `Id` refers to. A resource that is not in the template is
-//! added if something that was inserted refers to it. A conflict is an error, or is replaced where the rule has `override: true`.
+//! added if something that was inserted refers to it; `!From Id.Path` in it is what the template says there. A conflict is an error, or is replaced where the rule has `override: true`.
 //!
 //! **Invariant:** the template is edited, never written anew. Every byte of it stays, except literals that `override` replaces, and
 //! what comes out is parsed and compared with what went in before anybody sees it.

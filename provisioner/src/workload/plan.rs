@@ -116,6 +116,7 @@ impl<'d> Planner<'d> {
         let mut referred: BTreeMap<String, Option<Node>> = BTreeMap::new();
         for entry in want.native.entries() {
             let mut body = entry.value.clone();
+            body.walk_mut(&mut |node| self.copy(node));
             let comment = body.remove("Comment").and_then(|node| node.text().map(str::to_owned));
             let comment = comment.map(|text| format!("{}: {text}", want.identity));
             for id in self.ids(want, &entry.key) {
@@ -139,6 +140,17 @@ impl<'d> Planner<'d> {
             }
         }
         self.add_resources(want, new, referred);
+    }
+
+    /// Puts what the template says in the place of `!From Id.Path`.
+    fn copy(&self, node: &mut Node) {
+        if node.tag.as_deref() != Some("From") {
+            return;
+        }
+        let mut path = node.text().unwrap_or_default().split('.');
+        let found = path.next().and_then(|id| self.document.find(id));
+        let value = found.and_then(|found| path.try_fold(found.body, |node, key| node.get(key)));
+        *node = value.cloned().unwrap_or_else(|| Node::new(Value::Null));
     }
 
     /// Whether a resource that a rule names is there, is what the rule heals, and is made by nothing that makes others too.
@@ -469,11 +481,7 @@ impl<'d> Planner<'d> {
     fn conflict(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
         let was = self.document.written(place.node).split_whitespace().collect::<Vec<_>>().join(" ");
         let by = match wanted.tag.as_deref() {
-            Some("Includes") => {
-                let there = strength::scalar(place.node).unwrap_or_default();
-                let missing = strength::missing_words(place.node, wanted).join(",");
-                Some(if there.is_empty() { missing } else { format!("{there},{missing}") }.into())
-            }
+            Some("Includes") => Some(strength::with_words(place.node, wanted).into()),
             Some("NotBelow") => Some(Node { tag: None, ..wanted.clone() }),
             _ => written(wanted),
         };
@@ -537,8 +545,7 @@ fn strengthen(document: &Document, value: &mut Node, wanted: &Node) -> bool {
                 true
             }
             (_, Some("Includes")) => {
-                let missing = strength::missing_words(value, wanted).join(",");
-                *value = format!("{},{missing}", strength::scalar(value).unwrap_or_default()).into();
+                *value = strength::with_words(value, wanted).into();
                 true
             }
             _ => false,
@@ -557,8 +564,7 @@ fn words(wanted: &Node) -> String {
     match wanted.tag.as_deref() {
         Some("AtLeast" | "NotBelow") => format!("at least {}", first()),
         Some("Includes") => {
-            let words: Vec<&str> = wanted.items().iter().filter_map(Node::as_str).collect();
-            format!("{} in it", words.join(" and "))
+            format!("{} in it", strength::words(wanted).join(" and "))
         }
         Some("ByKey") => wanted.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>().join(", "),
         _ => written(wanted).map_or_else(String::new, |value| super::write::flow(&value, false)),

@@ -71,7 +71,37 @@ fn literal(value: &Node, want: &Node) -> bool {
 pub(super) fn missing_words<'w>(value: &Node, want: &'w Node) -> Vec<&'w str> {
     let text = scalar(value).unwrap_or_default();
     let there: Vec<&str> = text.split(',').map(str::trim).collect();
-    want.items().iter().filter_map(Node::as_str).filter(|word| !there.contains(word)).collect()
+    words(want).into_iter().filter(|word| !there.contains(word)).collect()
+}
+
+/// The words that `!Includes` wants.
+pub(super) fn words(want: &Node) -> Vec<&str> {
+    let excluded = excluded(want);
+    let mut words: Vec<&str> = Vec::new();
+    for word in all_words(want) {
+        if !word.starts_with('-') && !excluded.contains(&word) && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+fn all_words(want: &Node) -> impl Iterator<Item = &str> {
+    want.text().unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+/// The words that cannot stand beside them.
+fn excluded(want: &Node) -> Vec<&str> {
+    all_words(want).filter_map(|word| word.strip_prefix('-')).collect()
+}
+
+/// A comma-separated value with the words that it lacks, without those that cannot stand beside them.
+pub(super) fn with_words(value: &Node, want: &Node) -> String {
+    let excluded = excluded(want);
+    let text = scalar(value).unwrap_or_default();
+    let there = text.split(',').map(str::trim).filter(|word| !word.is_empty() && !excluded.contains(word));
+    let missing = missing_words(value, want);
+    there.chain(missing).collect::<Vec<_>>().join(",")
 }
 
 /// What is written where there is nothing; `None` where nothing is to be written.
@@ -79,10 +109,7 @@ pub(super) fn written(want: &Node) -> Option<Node> {
     match want.tag.as_deref() {
         Some("AtLeast") => Some(want.items().get(1).or(want.items().first()).cloned().unwrap_or_else(|| bare(want))),
         Some("NotBelow" | "Expect" | "Each") => None,
-        Some("Includes") => {
-            let words: Vec<&str> = want.items().iter().filter_map(Node::as_str).collect();
-            Some(words.join(",").into())
-        }
+        Some("Includes") => Some(words(want).join(",").into()),
         Some("Default") => Some(bare(want)),
         Some("ByKey") => {
             let items: Vec<Node> =
