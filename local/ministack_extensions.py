@@ -23,47 +23,11 @@ from collections.abc import Callable
 from typing import Any
 
 import record_sets
+from create_only import CREATE_ONLY
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
 Handler = dict[str, Any]
-
-# Create-only properties by resource type (CloudFormation registry schemas, us-east-1, 2026-11).
-CREATE_ONLY: dict[str, tuple[str, ...]] = {
-    "AWS::ARCZonalShift::ZonalAutoshiftConfiguration": ("ResourceIdentifier",),
-    "AWS::AutoScaling::ScalingPolicy": ("AutoScalingGroupName",),
-    "AWS::Backup::RestoreTestingPlan": ("RestoreTestingPlanName",),
-    "AWS::Backup::RestoreTestingSelection": (
-        "ProtectedResourceType",
-        "RestoreTestingPlanName",
-        "RestoreTestingSelectionName",
-    ),
-    "AWS::CloudWatch::Alarm": ("AlarmName",),
-    "AWS::CloudWatch::AlarmMuteRule": ("Name",),
-    "AWS::CloudWatch::CompositeAlarm": ("AlarmName",),
-    "AWS::Events::Rule": ("Name",),
-    "AWS::KMS::Alias": ("AliasName",),
-    "AWS::KMS::Key": (),
-    "AWS::Logs::LogGroup": ("LogGroupName",),
-    "AWS::Logs::MetricFilter": ("FilterName", "LogGroupName"),
-    "AWS::Logs::ResourcePolicy": ("PolicyName",),
-    "AWS::ObservabilityAdmin::TelemetryEnrichment": ("Scope",),
-    "AWS::Pipes::Pipe": ("Name", "Source"),
-    "AWS::Route53::HealthCheck": (),  # three members of HealthCheckConfig are; the table knows whole properties only
-    "AWS::Route53::RecordSet": ("HostedZoneId", "HostedZoneName"),
-    "AWS::S3::Bucket": ("BucketName",),
-    "AWS::S3::BucketPolicy": ("Bucket",),
-    "AWS::Scheduler::Schedule": ("Name",),
-    "AWS::SNS::Subscription": ("Endpoint", "Protocol", "TopicArn"),
-    "AWS::SNS::TopicPolicy": (),
-    "AWS::SQS::QueuePolicy": (),
-    "AWS::SSM::Association": ("InstanceId",),
-    "AWS::SSM::Document": ("DocumentType", "Name"),
-    "AWS::SSM::PatchBaseline": ("OperatingSystem",),
-    "AWS::SSM::ServiceSetting": ("SettingId",),
-    "AWS::StepFunctions::StateMachineAlias": ("Name",),
-    "AWS::StepFunctions::StateMachineVersion": ("Description", "StateMachineArn", "StateMachineRevisionId"),
-}
 
 # Types that take stack tags, and that ministack does not know or has no tags for.
 TAGGED: tuple[str, ...] = ("AWS::CloudWatch::CompositeAlarm", "AWS::SSM::Association", "AWS::SSM::Document")

@@ -52,13 +52,20 @@ Created = tuple[str, dict[str, Any]]
 NAMED_BY: dict[str, str] = {
     "AWS::Backup::RestoreTestingPlan": "RestoreTestingPlanName",
     "AWS::CloudWatch::AlarmMuteRule": "Name",
+    "AWS::CodeDeploy::Application": "ApplicationName",
+    "AWS::CodeDeploy::DeploymentGroup": "DeploymentGroupName",
     "AWS::ObservabilityAdmin::TelemetryEnrichment": "Scope",
     "AWS::SSM::Document": "Name",
 }
 
 
-# Types whose resources have an id of AWS's making, which is another one each time.
-UNNAMED = ("AWS::Route53::HealthCheck", "AWS::SSM::PatchBaseline")
+# Types whose resources have an id of AWS's making, which is another one each time, and how it begins.
+UNNAMED: dict[str, str] = {
+    "AWS::EC2::EIP": "eipalloc-",
+    "AWS::EC2::NatGateway": "nat-",
+    "AWS::Route53::HealthCheck": "",
+    "AWS::SSM::PatchBaseline": "",
+}
 
 # What `Fn::GetAtt` gives for a recorded type: the attribute, and the service and resource part of its ARN.
 ARNS: dict[str, tuple[str, str, str]] = {
@@ -125,6 +132,8 @@ class RecordedResources:
                 "region": region,
                 "properties": props,
             }
+            if resource_type == "AWS::EC2::EIP":
+                return physical_id, {"AllocationId": physical_id}
             if resource_type not in ARNS:
                 return physical_id, {}
             attribute, service, kind = ARNS[resource_type]
@@ -132,7 +141,12 @@ class RecordedResources:
 
         def create(logical_id: str, props: Properties, stack_name: str) -> Created:
             name = props.get(NAMED_BY.get(resource_type, ""))
-            made = str(uuid.uuid4()) if resource_type in UNNAMED else self._physical_name(stack_name, logical_id)
+            begins = UNNAMED.get(resource_type)
+            made = (
+                self._physical_name(stack_name, logical_id)
+                if begins is None
+                else f"{begins}{uuid.uuid4().hex[:17]}" if begins else str(uuid.uuid4())
+            )
             physical_id = str(name) if name else made
             if (*self._scope(), resource_type, physical_id) in self._store:
                 raise ValueError(f"Resource of type '{resource_type}' with identifier '{physical_id}' already exists.")

@@ -37,6 +37,8 @@ class Stack:
     physical_ids: dict[str, str]
     template: dict[str, Any]
     exports: dict[str, str]
+    # Whether Healstack generated it; else it is a workload's.
+    own: bool = True
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """A resource's properties with everything resolved that can be."""

@@ -3,7 +3,7 @@
 use super::aws::{self, AwsOptions};
 use super::output::GOOD;
 use super::{Exit, Session};
-use crate::deploy::{self, Account, DeployError, ENVIRONMENT_TAG, Outcome, PlannedStack, TerminalUi, Ui, render};
+use crate::deploy::{self, Account, DeployError, ENVIRONMENT_TAG, Outcome, PlannedStack, Step, TerminalUi, Ui, render};
 use crate::diagnostics::{Problem, Problems};
 use crate::generated::{self, State};
 use crate::project::{Compiled, Project};
@@ -116,6 +116,13 @@ pub(super) fn destroy(session: &Session, options: &DestroyOptions) -> Exit {
             prepared.stacks =
                 left_over.into_iter().map(|stack| PlannedStack { depends_on: Vec::new(), ..stack }).collect();
         } else {
+            // Workloads are not Healstack's to delete.
+            let (workloads, own): (Vec<_>, Vec<_>) =
+                prepared.stacks.into_iter().partition(|stack| stack.workload.is_some());
+            for workload in workloads {
+                prepared.ui.step(&Step::Note(&format!("{} is a workload's own stack: it stays", workload.name)));
+            }
+            prepared.stacks = own;
             prepared.stacks.extend(left_over);
         }
         let done = deploy::destroy(&prepared.stacks, &prepared.account, destroy, &prepared.ui).await?;
@@ -186,7 +193,13 @@ fn prepare(session: &Session, aws: &AwsOptions) -> Result<Prepared, Exit> {
     let printer = session.printer;
     let (project, compiled, problems) = session.compile()?;
     let account = aws.account(session, &project, &compiled.environment)?;
-    let stacks = compiled.stacks.iter().map(|stack| planned(&project, &compiled, stack)).collect();
+    let stacks = compiled
+        .stacks
+        .iter()
+        .flat_map(|stack| {
+            planned_workload(&project, &compiled, stack).into_iter().chain([planned(&project, &compiled, stack)])
+        })
+        .collect();
     let ui: Arc<dyn Ui> = Arc::new(TerminalUi::new(!printer.for_people()));
     Ok(Prepared { project, compiled, problems, stacks, account, ui })
 }
@@ -204,7 +217,25 @@ fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::Compi
             ("healstack:stack".to_owned(), stack.folder.clone()),
         ]),
         left_over: false,
+        workload: None,
     }
+}
+
+/// The stack of the workload that a stack of rules heals, where healstack.yaml names one.
+fn planned_workload(
+    project: &Project,
+    compiled: &Compiled,
+    stack: &crate::compile::CompiledStack,
+) -> Option<PlannedStack> {
+    let workload = stack.workload.as_ref()?;
+    let owner = workload.stack.as_ref()?;
+    Some(PlannedStack {
+        name: owner.stack_name.clone(),
+        template: workload.text.clone(),
+        template_path: project.generated(&compiled.environment_name).join(&stack.folder).join(workload.file),
+        workload: Some(owner.parameters.clone().into_iter().collect()),
+        ..PlannedStack::default()
+    })
 }
 
 /// Brings generated/ up to date, or with `--locked` refuses to deploy what was not reviewed.

@@ -231,7 +231,9 @@ impl<'a> Compiler<'a> {
             first.workload = workload;
         }
         // The workload's stack tells those of the rules what they heal.
-        stacks.iter_mut().for_each(|stack| stack.depends_on.extend(owner.clone()));
+        for stack in &mut stacks {
+            stack.depends_on.extend(owner.clone());
+        }
         stacks
     }
 

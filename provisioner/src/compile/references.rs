@@ -77,17 +77,19 @@ pub(super) fn parameters<'r>(
             Origin::Ssm(path) => Some(path.clone()),
             Origin::Parameter => None,
         };
-        let mut entries = vec![Entry::new("Description", reference.description.as_str())];
-        match path {
+        let description = match &reference.origin {
+            Origin::Resource { id, .. } => format!("What AWS calls {id} of the workload, whose stack keeps it here"),
+            _ => reference.description.clone(),
+        };
+        let mut entries = vec![Entry::new("Description", description)];
+        if let Some(path) = path {
             // CloudFormation reads the parameter at every deployment, and locks nothing, as an import would.
-            Some(path) => {
-                entries.extend([Entry::new("Type", "AWS::SSM::Parameter::Value<String>"), Entry::new("Default", path)])
-            }
-            None => {
-                entries.push(Entry::new("Type", "String"));
-                entries.extend(reference.pattern.as_deref().map(|pattern| Entry::new("AllowedPattern", pattern)));
-                entries.extend(given.get(&reference.variable).map(|value| Entry::new("Default", value.as_str())));
-            }
+            entries.push(Entry::new("Type", "AWS::SSM::Parameter::Value<String>"));
+            entries.push(Entry::new("Default", path));
+        } else {
+            entries.push(Entry::new("Type", "String"));
+            entries.extend(reference.pattern.as_deref().map(|pattern| Entry::new("AllowedPattern", pattern)));
+            entries.extend(given.get(&reference.variable).map(|value| Entry::new("Default", value.as_str())));
         }
         if !found.iter().any(|known| known.key == reference.variable) {
             found.push(Entry::new(reference.variable.as_str(), Node::map(entries)));

@@ -1,7 +1,7 @@
 //! The CloudFormation calls, one function each: paging, and errors that name the stack.
 
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, Stack, StackEvent, StackResourceSummary, Tag, TemplateStage,
+    Capability, ChangeSetType, Parameter, Stack, StackEvent, StackResourceSummary, Tag, TemplateStage,
 };
 
 use super::PlannedStack;
@@ -91,6 +91,7 @@ impl Aws {
         &self,
         stack: &PlannedStack,
         template: &TemplateSource,
+        parameters: Vec<Parameter>,
         name: &str,
         new: bool,
     ) -> Result<(String, String), DeployError> {
@@ -103,8 +104,13 @@ impl Aws {
             .client_token(clock::unique_token())
             .change_set_type(if new { ChangeSetType::Create } else { ChangeSetType::Update })
             // A retained resource of an earlier deployment, such as the ledger, comes back into its stack.
-            .import_existing_resources(new)
+            .import_existing_resources(new && stack.workload.is_none())
+            .set_parameters((!parameters.is_empty()).then_some(parameters))
             .capabilities(Capability::CapabilityNamedIam);
+        if stack.workload.is_some() {
+            // Transforms, such as that of the Serverless Application Model, are macros.
+            call = call.capabilities(Capability::CapabilityAutoExpand);
+        }
         call = match template {
             TemplateSource::Inline(body) => call.template_body(body),
             TemplateSource::Url(url) => call.template_url(url),

@@ -15,6 +15,7 @@ use super::plan::{Change, StackAction, StackPlan};
 use super::run::Context;
 use super::state::Situation;
 use super::template;
+use super::workload;
 
 /// CloudFormation's reasons for a change set that fails because it would change nothing. They are part of its documented
 /// behaviour and what its own CLI looks for.
@@ -47,8 +48,13 @@ pub(super) async fn prepare(
     context: &Context,
     surveyed: &Surveyed,
     bucket: &Bucket,
+    workload: Option<&str>,
 ) -> (Option<Draft>, Result<StackPlan, DeployError>) {
     let planned = &surveyed.planned;
+    if let Some(workload) = workload {
+        let note = format!("it reads from {workload} what it heals, and that is not deployed as it is to be yet");
+        return (None, Ok(StackPlan { notes: vec![note], ..plan(surveyed, StackAction::Unknown) }));
+    }
     if surveyed.situation == Situation::Leftover {
         return (None, Ok(recreation(surveyed)));
     }
@@ -78,7 +84,10 @@ pub(super) async fn begin(context: &Context, surveyed: &Surveyed, bucket: &Bucke
     let planned = &surveyed.planned;
     let source = artifact::source(&context.aws, planned, bucket).await?;
     let new = surveyed.situation.is_new();
-    let (change_set, stack_id) = context.aws.create_change_set(planned, &source, &context.change_set_name, new).await?;
+    let (change_set, stack_id) = context
+        .aws
+        .create_change_set(planned, &source, workload::parameters(surveyed), &context.change_set_name, new)
+        .await?;
     let placeholder = matches!(surveyed.situation, Situation::Missing | Situation::Leftover);
     Ok(Draft { stack: planned.name.clone(), stack_id, change_set, placeholder })
 }

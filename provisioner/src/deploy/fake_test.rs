@@ -26,6 +26,7 @@ pub(super) struct FakeStack {
     pub(super) protected: bool,
     pub(super) template: String,
     pub(super) outputs: BTreeMap<String, String>,
+    pub(super) parameters: BTreeMap<String, String>,
     /// Events, oldest first: logical id, status, reason, token.
     pub(super) events: Vec<(String, String, String, String)>,
     pub(super) looks: u32,
@@ -279,9 +280,15 @@ impl World {
                         "<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
                     );
                 }
+                let mut parameters = String::new();
+                for (key, value) in &stack.parameters {
+                    let member = format!("<ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue>");
+                    let _ = write!(parameters, "<member>{member}</member>");
+                }
                 let text = format!(
                     "<Stacks><member><StackName>{name}</StackName><StackId>id:{name}</StackId><StackStatus>{}</StackStatus>\
                      <CreationTime>2026-01-02T03:04:05Z</CreationTime><Outputs>{outputs}</Outputs>\
+                     <Parameters>{parameters}</Parameters>\
                      <EnableTerminationProtection>{}</EnableTerminationProtection></member></Stacks>",
                     stack.status, stack.protected
                 );

@@ -38,6 +38,7 @@ mod state;
 mod status;
 pub(crate) mod template;
 mod ui;
+mod workload;
 
 #[cfg(test)]
 #[path = "fake_test.rs"]
@@ -80,6 +81,9 @@ pub struct PlannedStack {
     pub tags: BTreeMap<String, String>,
     /// Whether it is deployed and nothing asks for it any more; [`left_over`] finds such stacks. It can only be destroyed.
     pub left_over: bool,
+    /// For the stack of a workload, which others own: values of its parameters. It gets no tags, takes no resources in, keeps the values
+    /// of parameters that are not given, is deployed before what reads from it, and is never destroyed.
+    pub workload: Option<BTreeMap<String, String>>,
 }
 
 /// Where to deploy.

@@ -1,6 +1,6 @@
 //! The course of a diff and of a deployment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use super::render;
 use super::report::{DeployReport, Outcome, StackOutcome, StackResult};
 use super::state;
 use super::ui::{Answer, Step, Ui};
+use super::workload;
 use super::{Account, DeployOptions, PlannedStack};
 
 /// What every step of a command needs. Cheap to clone.
@@ -93,7 +94,8 @@ pub(super) async fn diff(context: &Context, stacks: &[PlannedStack]) -> Result<D
     Schedule::forward(stacks)?;
     let surveyed = survey(context, stacks).await?;
     let bucket = bucket(context, &surveyed);
-    let prepared = prepare(context, surveyed, &bucket).await?;
+    let pending = workload::pending(context, &surveyed).await?;
+    let prepared = prepare(context, surveyed, &bucket, &pending).await?;
     let (plans, drafts) = split(prepared);
     draft::discard(context, drafts).await;
     Ok(DiffReport { region: context.aws.region.clone(), stacks: plans })
@@ -106,32 +108,78 @@ pub(super) async fn deploy(
     options: DeployOptions,
 ) -> Result<DeployReport, DeployError> {
     Schedule::forward(stacks)?;
-    let surveyed = survey(context, stacks).await?;
-    let provider = match bucket(context, &surveyed) {
-        Bucket::After(provider) if any_large(stacks)? => provider,
-        bucket => return batch(context, surveyed, &bucket, options).await,
-    };
-    // The change sets of large templates need the bucket, so what makes it is deployed first, with its own confirmation.
-    let first: BTreeSet<&str> = order::with_dependencies(stacks, &provider);
-    context.note(&format!("{provider} is deployed first: it makes the bucket that larger templates go through"));
-    let (early, late) = surveyed.into_iter().partition(|one| first.contains(one.planned.name.as_str()));
-    let mut report = batch(context, early, &Bucket::After(provider.clone()), options).await?;
-    if !matches!(report.outcome, Outcome::Done | Outcome::Unchanged) {
-        let left = |one: &Surveyed| StackResult {
-            waited_for: Some(provider.clone()),
-            ..StackResult::new(&one.planned.name, unstarted(report.outcome))
-        };
-        let left: Vec<StackResult> = late.iter().map(left).collect();
-        report.stacks.extend(left);
-        return Ok(in_order(report, stacks));
+    let mut open = survey(context, stacks).await?;
+    let mut bucket = bucket(context, &open);
+    let mut results = Vec::new();
+    for round in early(context, stacks, &open, &bucket).await? {
+        context.note(&round.why);
+        let (now, later) = open.into_iter().partition(|one| round.stacks.contains(&one.planned.name));
+        open = later;
+        let report = batch(context, now, &bucket, options).await?;
+        results.extend(report.stacks);
+        if !matches!(report.outcome, Outcome::Done | Outcome::Unchanged) {
+            let left = |one: &Surveyed| StackResult {
+                waited_for: Some(round.waited_for.clone()),
+                ..StackResult::new(&one.planned.name, unstarted(report.outcome))
+            };
+            results.extend(open.iter().map(left));
+            return Ok(in_order(DeployReport { stacks: results, ..report }, stacks));
+        }
+        if let Bucket::After(provider) = &bucket {
+            let made = context.aws.stack(provider).await?;
+            let planned = stacks.iter().filter(|stack| stack.name == *provider).map(|stack| (stack, made.as_ref()));
+            bucket = artifact::bucket(None, planned);
+        }
     }
-    let made = context.aws.stack(&provider).await?;
-    let planned = stacks.iter().filter(|stack| stack.name == provider).map(|stack| (stack, made.as_ref()));
-    let bucket = artifact::bucket(None, planned);
-    let rest = batch(context, late, &bucket, options).await?;
-    report.stacks.extend(rest.stacks);
-    report.outcome = if rest.outcome == Outcome::Cancelled { Outcome::Cancelled } else { Outcome::of(&report.stacks) };
+    let mut report = batch(context, open, &bucket, options).await?;
+    if !results.is_empty() {
+        report.stacks.extend(results);
+        if report.outcome != Outcome::Cancelled {
+            report.outcome = Outcome::of(&report.stacks);
+        }
+    }
     Ok(in_order(report, stacks))
+}
+
+/// Stacks that are deployed before the change sets of others can be made.
+struct Round {
+    stacks: BTreeSet<String>,
+    /// The stack that the others wait for.
+    waited_for: String,
+    /// What is told.
+    why: String,
+}
+
+/// The rounds before the last one, each with its own confirmation.
+async fn early(
+    context: &Context,
+    stacks: &[PlannedStack],
+    surveyed: &[Surveyed],
+    bucket: &Bucket,
+) -> Result<Vec<Round>, DeployError> {
+    let mut rounds = Vec::new();
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    if let (Bucket::After(provider), true) = (bucket, any_large(stacks)?) {
+        taken = order::with_dependencies(stacks, provider);
+        rounds.push(Round {
+            stacks: taken.iter().map(|name| (*name).to_owned()).collect(),
+            waited_for: provider.clone(),
+            why: format!("{provider} is deployed first: it makes the bucket that larger templates go through"),
+        });
+    }
+    // The change set of a stack that reads a value would hold the one from before.
+    let workloads: BTreeSet<String> = workload::pending(context, surveyed).await?.into_keys().collect();
+    let first = workloads.iter().find(|name| !taken.contains(name.as_str()));
+    if let Some(waited_for) = first {
+        let names = workloads.iter().cloned().collect::<Vec<_>>().join(", ");
+        let verb = if workloads.len() == 1 { "is" } else { "are" };
+        rounds.push(Round {
+            waited_for: waited_for.clone(),
+            why: format!("{names} {verb} deployed first: other stacks read there what they heal"),
+            stacks: workloads,
+        });
+    }
+    Ok(rounds)
 }
 
 fn unstarted(outcome: Outcome) -> StackOutcome {
@@ -150,7 +198,7 @@ async fn batch(
     bucket: &Bucket,
     options: DeployOptions,
 ) -> Result<DeployReport, DeployError> {
-    let prepared = prepare(context, surveyed, bucket).await?;
+    let prepared = prepare(context, surveyed, bucket, &BTreeMap::new()).await?;
     let plans: Vec<StackPlan> = prepared.iter().map(|one| one.plan.clone()).collect();
     let shown = DiffReport { region: context.aws.region.clone(), stacks: plans };
     context.ui.show(&render::diff(&shown));
@@ -196,11 +244,17 @@ fn any_large(stacks: &[PlannedStack]) -> Result<bool, DeployError> {
 }
 
 /// All change sets, or none: when one cannot be made, the others are deleted, and all errors are reported.
-async fn prepare(context: &Context, surveyed: Vec<Surveyed>, bucket: &Bucket) -> Result<Vec<Prepared>, DeployError> {
+async fn prepare(
+    context: &Context,
+    surveyed: Vec<Surveyed>,
+    bucket: &Bucket,
+    pending: &BTreeMap<String, Option<String>>,
+) -> Result<Vec<Prepared>, DeployError> {
     let outcomes = jobs::all(surveyed.into_iter().map(|one| {
         let (context, bucket) = (context.clone(), bucket.clone());
+        let workload = workload::awaited(&one, pending).map(str::to_owned);
         async move {
-            let (draft, plan) = changeset::prepare(&context, &one, &bucket).await;
+            let (draft, plan) = changeset::prepare(&context, &one, &bucket, workload.as_deref()).await;
             (one, draft, plan)
         }
     }))

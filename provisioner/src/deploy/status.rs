@@ -100,7 +100,7 @@ async fn one(context: &Context, planned: &PlannedStack) -> Result<StackStatus, D
 }
 
 /// `GetTemplate` gives a `?` for every character beyond ASCII, though the stack has what was sent.
-fn is_same(deployed: &str, planned: &str) -> bool {
+pub(super) fn is_same(deployed: &str, planned: &str) -> bool {
     let given_back = planned.chars().map(|c| if c.is_ascii() { c } else { '?' });
     deployed == planned || deployed.chars().eq(given_back)
 }

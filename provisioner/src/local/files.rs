@@ -16,12 +16,13 @@ pub(super) const LAUNCHER: &str = "ministack_launcher.py";
 pub(super) const VERIFY: &str = "verify.py";
 
 /// Every file that the two scripts need, beside one another.
-const FILES: [(&str, &str); 21] = [
+const FILES: [(&str, &str); 22] = [
     (LAUNCHER, include_str!("../../../local/ministack_launcher.py")),
     ("alarm_standin.py", include_str!("../../../local/alarm_standin.py")),
     ("asl_states.py", include_str!("../../../local/asl_states.py")),
     ("automation_standin.py", include_str!("../../../local/automation_standin.py")),
     ("control.py", include_str!("../../../local/control.py")),
+    ("create_only.py", include_str!("../../../local/create_only.py")),
     ("event_delivery.py", include_str!("../../../local/event_delivery.py")),
     ("executions.py", include_str!("../../../local/executions.py")),
     ("faults.py", include_str!("../../../local/faults.py")),

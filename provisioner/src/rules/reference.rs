@@ -183,7 +183,7 @@ impl Finder<'_> {
             "ssm" => (format!("Ssm{}", variable(&value)), Origin::Ssm(value)),
             _ => (value, Origin::Parameter),
         };
-        let description = text("description").or_else(|| text("x-help")).unwrap_or_default();
+        let description = text("description").unwrap_or_else(|| "What a rule heals.".to_owned());
         let reference = Reference { variable, origin, span: node.span, description, pattern: text("pattern") };
         Some((reference, append))
     }

@@ -57,7 +57,7 @@ impl Document {
         let mut aliased = HashSet::new();
         root.walk(&mut |node| aliased.extend(alias(text, node).map(str::to_owned)));
         let step = step(&source, &root);
-        Ok(Self { root, bom, json, newline, step, aliased, source })
+        Ok(Self { source, bom, root, json, newline, step, aliased })
     }
 
     /// The text without its byte order mark.

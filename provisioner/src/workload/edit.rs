@@ -53,13 +53,11 @@ fn insertion(document: &Document, insert: &Insert<'_>) -> Edit {
     let Some(first) = first_child(node) else {
         // An empty collection in brackets, or a key without a value.
         let brackets = text.get(node.span.start..node.span.end).and_then(|text| text.find(['{', '[']));
-        return match brackets {
-            Some(open) => at(node.span.start + open + 1, one_line(document, insert)),
-            None => {
-                let column = column(text, insert.key.start) + document.step;
-                at(line_end(text, insert.key.end), block(document, insert, column))
-            }
-        };
+        if let Some(open) = brackets {
+            return at(node.span.start + open + 1, one_line(document, insert));
+        }
+        let column = column(text, insert.key.start) + document.step;
+        return at(line_end(text, insert.key.end), block(document, insert, column));
     };
     let (last, last_end) = last_child(document, node);
     if opening(text, node, first).is_none() {
@@ -98,7 +96,8 @@ fn lines_in_brackets(document: &Document, insert: &Insert<'_>, indent: &str) -> 
     let entries =
         insert.entries.iter().map(|added| format!("{}: {}", key(&added.entry.key), value(&added.entry.value)));
     let lines = entries.chain(insert.items.iter().map(value));
-    lines.map(|line| format!("{line},{}{indent}", document.newline)).collect()
+    let end = format!(",{}{indent}", document.newline);
+    lines.flat_map(|line| [line, end.clone()]).collect()
 }
 
 /// The added entries or items in one line, without brackets.

@@ -93,6 +93,7 @@ pub struct Change {
 }
 
 /// Heals a template. The text is there when no problem is an error.
+#[must_use]
 pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Problem>) {
     let document = match Document::parse(source) {
         Ok(document) => document,

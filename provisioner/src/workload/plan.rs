@@ -210,7 +210,7 @@ impl<'d> Planner<'d> {
                     body.insert(1, Entry::new("Condition", condition));
                 }
                 if self.document.json {
-                    added.entry.value = self.in_json(&added.entry.value);
+                    added.entry.value = in_json(&added.entry.value);
                 }
                 self.add_resource(&want.identity, added);
             }
@@ -401,17 +401,10 @@ impl<'d> Planner<'d> {
         if !self.is_alone(want, place, &format!("`{key}: {}`", super::write::flow(&value, false))) {
             return;
         }
-        let value = if self.document.json { self.in_json(&value) } else { value };
+        let value = if self.document.json { in_json(&value) } else { value };
         self.told(want, place, place.path_to(Some(key)), &value, None);
         let added = Added { comment: comment.take(), entry: Entry::new(key.as_str(), value) };
         self.insert(place.node, place.key).entries.push(added);
-    }
-
-    /// The same value in the form that JSON has.
-    fn in_json(&self, value: &Node) -> Node {
-        let mut value = value.clone();
-        value.walk_mut(&mut |node| *node = strength::long(node));
-        value
     }
 
     /// A list of `{Key: …, Value: …}`.
@@ -520,12 +513,12 @@ fn strengthen(document: &Document, value: &mut Node, wanted: &Node) -> bool {
     match (wanted.tag.as_deref(), &wanted.value) {
         (None, Value::Mapping(entries)) if !is_intrinsic(wanted) => {
             let Value::Mapping(there) = &mut value.value else { return false };
-            entries.iter().all(|entry| match there.iter_mut().find(|known| known.key == entry.key) {
-                Some(known) => strengthen(document, &mut known.value, &entry.value),
-                None => {
-                    there.extend(written(&entry.value).map(|value| Entry::new(entry.key.as_str(), value)));
-                    true
+            entries.iter().all(|entry| {
+                if let Some(known) = there.iter_mut().find(|known| known.key == entry.key) {
+                    return strengthen(document, &mut known.value, &entry.value);
                 }
+                there.extend(written(&entry.value).map(|value| Entry::new(entry.key.as_str(), value)));
+                true
             })
         }
         (Some("ByKey"), _) => {
@@ -551,6 +544,13 @@ fn strengthen(document: &Document, value: &mut Node, wanted: &Node) -> bool {
             _ => false,
         },
     }
+}
+
+/// The same value in the form that JSON has.
+fn in_json(value: &Node) -> Node {
+    let mut value = value.clone();
+    value.walk_mut(&mut |node| *node = strength::long(node));
+    value
 }
 
 /// What is wanted, in words.

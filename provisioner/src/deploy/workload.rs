@@ -1,0 +1,91 @@
+//! The stacks of workloads: their parameters, and what is deployed after them because it reads from them.
+
+use aws_sdk_cloudformation::types::{Parameter, Stack};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::changeset::Surveyed;
+use super::error::DeployError;
+use super::jobs;
+use super::run::Context;
+use super::state::Situation;
+use super::status;
+use super::template;
+
+/// The parameters of a change set. What a template leaves open, and all of a workload's, keeps the value that it has.
+pub(super) fn parameters(surveyed: &Surveyed) -> Vec<Parameter> {
+    let planned = &surveyed.planned;
+    let template = template::parse(&planned.template);
+    let declared = template.get("Parameters").and_then(Value::as_object);
+    let empty = BTreeMap::new();
+    let given = planned.workload.as_ref().unwrap_or(&empty);
+    let has = |name: &str| deployed(surveyed.deployed.as_ref(), name).is_some();
+    let parameter = |(name, declaration): (&String, &Value)| {
+        let builder = Parameter::builder().parameter_key(name);
+        if let Some(value) = given.get(name) {
+            return Some(builder.parameter_value(value).build());
+        }
+        let open = planned.workload.is_some() || declaration.get("Default").is_none();
+        (open && has(name)).then(|| builder.use_previous_value(true).build())
+    };
+    declared.into_iter().flatten().filter_map(parameter).collect()
+}
+
+/// The value that a parameter of a stack has.
+fn deployed<'s>(stack: Option<&'s Stack>, name: &str) -> Option<&'s str> {
+    let parameter = stack?.parameters().iter().find(|parameter| parameter.parameter_key() == Some(name))?;
+    parameter.parameter_value()
+}
+
+/// The workloads that are not deployed as they are planned, by stack name, with the template that is deployed.
+pub(super) async fn pending(
+    context: &Context,
+    surveyed: &[Surveyed],
+) -> Result<BTreeMap<String, Option<String>>, DeployError> {
+    let workloads: Vec<Surveyed> = surveyed.iter().filter(|one| one.planned.workload.is_some()).cloned().collect();
+    let looked = jobs::all_ok(workloads.into_iter().map(|one| {
+        let context = context.clone();
+        async move {
+            let is_there = one.situation == Situation::Deployed;
+            let template = if is_there { context.aws.template(&one.planned.name).await? } else { None };
+            Ok((one, template))
+        }
+    }));
+    let looked = context.unless_interrupted(looked).await?;
+    let differs = |(one, template): &(Surveyed, Option<String>)| {
+        let given = one.planned.workload.iter().flatten();
+        let parameters = given.into_iter().any(|(name, value)| deployed(one.deployed.as_ref(), name) != Some(value));
+        let same = template.as_deref().is_some_and(|template| status::is_same(template, &one.planned.template));
+        parameters || !same
+    };
+    Ok(looked.into_iter().filter(differs).map(|(one, template)| (one.planned.name.clone(), template)).collect())
+}
+
+/// The stack's workload, if it is one of the pending ones and does not publish yet what the stack reads.
+pub(super) fn awaited<'p>(surveyed: &Surveyed, pending: &'p BTreeMap<String, Option<String>>) -> Option<&'p str> {
+    let template = template::parse(&surveyed.planned.template);
+    let read: BTreeSet<&str> = template
+        .get("Parameters")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|parameters| parameters.values())
+        .filter(|parameter| {
+            parameter
+                .get("Type")
+                .and_then(Value::as_str)
+                .is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter::Value"))
+        })
+        .filter_map(|parameter| parameter.get("Default").and_then(Value::as_str))
+        .collect();
+    let depends = &surveyed.planned.depends_on;
+    pending.iter().filter(|(name, _)| depends.contains(name)).find_map(|(name, deployed)| {
+        let published = |path: &&str| deployed.as_deref().is_some_and(|deployed| deployed.contains(*path));
+        // A name that nothing in the workload's own template has is published by somebody else.
+        let missing = read.iter().any(|path| path.contains("/workload/") && !published(path));
+        missing.then_some(name.as_str())
+    })
+}
+
+#[cfg(test)]
+#[path = "workload_test.rs"]
+mod tests;
