@@ -4,6 +4,7 @@ use super::document::Document;
 use super::plan::{Insert, Plan, Replace};
 use super::write;
 use crate::yaml::{Entry, Node, Value};
+use std::ops::Range;
 
 /// Text that takes the place of a range of bytes, which is empty for an insertion.
 struct Edit {
@@ -113,17 +114,24 @@ fn one_line(document: &Document, insert: &Insert<'_>) -> String {
 
 /// A value in another one's place, in quotes where that had some.
 fn replacement(document: &Document, replace: &Replace<'_>) -> Edit {
-    let span = replace.at.span;
+    let text = document.text();
+    let (start, end) = (replace.at.span.start, end(document, replace.at));
     let was = document.written(replace.at);
     let quoted = was.chars().next().filter(|c| ['"', '\''].contains(c));
     let by = write::flow(&replace.by, document.json);
+    if let Some(header) = block_header(text, replace.at) {
+        // The value stands where the header of the block did, before a comment behind that; the lines of the block go.
+        let behind = text[header.end..].lines().next().unwrap_or_default();
+        let end = text[..end].trim_end_matches(['\r', '\n']).len().max(header.end + behind.len());
+        return Edit { start: header.start, end, text: format!("{by}{behind}") };
+    }
     let text = match (quoted, &replace.by.value) {
         (Some(mark), Value::Int(_) | Value::Bool(_) | Value::Float(_)) => format!("{mark}{by}{mark}"),
         (Some('\''), Value::String(text)) if !text.contains('\'') => format!("'{text}'"),
         (Some('"'), Value::String(text)) => crate::yaml::quote(text),
         _ => by,
     };
-    Edit { start: span.start, end: span.end, text }
+    Edit { start, end, text }
 }
 
 /// Where the first entry or item begins.
@@ -154,7 +162,17 @@ fn last_child(document: &Document, node: &Node) -> (usize, usize) {
 
 fn entry_end(document: &Document, entry: &Entry) -> usize {
     let empty = entry.value.value == Value::Null && entry.value.tag.is_none();
-    if empty { entry.value.span.end.max(entry.key_span.end) } else { end(document, &entry.value) }
+    if !empty {
+        return end(document, &entry.value);
+    }
+    // The place of a value that is not written is the key's end, or the bracket after it.
+    let written = document.written(&entry.value);
+    if written.starts_with(|c: char| c == '~' || c.is_ascii_alphabetic() || "&*".contains(c)) {
+        return entry.value.span.end;
+    }
+    let rest = document.text().get(entry.key_span.end..).unwrap_or_default();
+    let colon = rest.find(|c: char| !c.is_whitespace()).filter(|at| rest[*at..].starts_with(':'));
+    colon.map_or(entry.key_span.end, |at| entry.key_span.end + at + 1)
 }
 
 /// The column of a block's keys, or of its dashes.
@@ -242,28 +260,33 @@ fn scalar_end(text: &str, node: &Node) -> usize {
     }
     let Some(last) = written.rfind('\n') else { return node.span.end };
     let end = node.span.start + last + 1;
-    if header.contains('+') {
+    if text[header].contains('+') {
         return end;
     }
     let content = text[..end].trim_end_matches([' ', '\t', '\r', '\n']);
     line_end(text, content.len())
 }
 
-/// The header of a block scalar, for instance `|-`.
-fn block_header<'t>(text: &'t str, node: &Node) -> Option<&'t str> {
-    let is_header = |line: &'t str| {
+/// Where the header of a block scalar stands, for instance `|-`.
+fn block_header(text: &str, node: &Node) -> Option<Range<usize>> {
+    let is_header = |start: usize| {
+        let line = text[start..].lines().next()?;
         let line = line.split(" #").next().unwrap_or(line).trim_end();
-        let header = &line[line.rfind(['|', '>'])?..];
-        header[1..].chars().all(|c| "+-0123456789".contains(c)).then_some(header)
+        let at = line.rfind(['|', '>'])?;
+        let before = line[..at].trim_end();
+        let word = before.rsplit(' ').next().unwrap_or_default();
+        let follows = word.is_empty() || word.ends_with([':', '-', '?']) || word.starts_with(['!', '&']);
+        let header = line[at + 1..].chars().all(|c| "+-0123456789".contains(c));
+        (follows && header && !before.trim_start().starts_with('#')).then_some(start + at..start + line.len())
     };
     let written = text.get(node.span.start..node.span.end)?;
     if written.starts_with(['!', '&']) {
-        return is_header(written.lines().next()?);
+        return is_header(node.span.start);
     }
     // A block scalar's place begins with its content; its header stands on a line above.
     let before = text.get(..node.span.start)?.trim_end_matches([' ', '\t', '\r', '\n']);
     let starts_line = text[before.len()..node.span.start].contains('\n');
-    if starts_line { is_header(before.lines().last()?) } else { None }
+    if starts_line { is_header(line_start(text, before.len())) } else { None }
 }
 
 /// The column of a byte, from 0.
