@@ -55,6 +55,9 @@ fn insertion(document: &Document, insert: &Insert<'_>) -> Edit {
         // An empty collection in brackets, or a key without a value.
         let brackets = text.get(node.span.start..node.span.end).and_then(|text| text.find(['{', '[']));
         return match brackets {
+            _ if document.is_blank(node) && document.is_in_brackets(node) => {
+                at(behind_colon(text, insert.key.end), format!(" {{{}}}", one_line(document, insert)))
+            }
             Some(open) => at(node.span.start + open + 1, one_line(document, insert)),
             None => {
                 let column = column(text, insert.key.start) + document.step;
@@ -119,6 +122,10 @@ fn replacement(document: &Document, replace: &Replace<'_>) -> Edit {
     let was = document.written(replace.at);
     let quoted = was.chars().next().filter(|c| ['"', '\''].contains(c));
     let by = write::flow(&replace.by, document.json);
+    if document.is_blank(replace.at) {
+        let start = behind_colon(text, replace.key.end);
+        return Edit { start, end: start, text: format!(" {by}") };
+    }
     if let Some(header) = block_header(text, replace.at) {
         // The value stands where the header of the block did, before a comment behind that; the lines of the block go.
         let behind = text[header.end..].lines().next().unwrap_or_default();
@@ -165,14 +172,22 @@ fn entry_end(document: &Document, entry: &Entry) -> usize {
     if !empty {
         return end(document, &entry.value);
     }
-    // The place of a value that is not written is the key's end, or the bracket after it.
-    let written = document.written(&entry.value);
-    if written.starts_with(|c: char| c == '~' || c.is_ascii_alphabetic() || "&*".contains(c)) {
-        return entry.value.span.end;
+    if document.is_blank(&entry.value) {
+        return behind_colon(document.text(), entry.key_span.end);
     }
-    let rest = document.text().get(entry.key_span.end..).unwrap_or_default();
+    entry.value.span.end
+}
+
+/// One past the colon of a key; the key's end where it has none, as it may in brackets.
+fn behind_colon(text: &str, key_end: usize) -> usize {
+    let rest = text.get(key_end..).unwrap_or_default();
     let colon = rest.find(|c: char| !c.is_whitespace()).filter(|at| rest[*at..].starts_with(':'));
-    colon.map_or(entry.key_span.end, |at| entry.key_span.end + at + 1)
+    colon.map_or(key_end, |at| key_end + at + 1)
+}
+
+/// What is written for a value, up to its own end.
+pub(super) fn own_text<'d>(document: &'d Document, node: &Node) -> &'d str {
+    document.text().get(node.span.start..end(document, node)).unwrap_or_default()
 }
 
 /// The column of a block's keys, or of its dashes.
