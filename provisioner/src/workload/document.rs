@@ -95,6 +95,27 @@ impl Document {
         self.text().get(node.span.start..node.span.end).unwrap_or_default()
     }
 
+    /// Whether nothing at all is written for a value: `Key:`. A `null` is something.
+    pub(super) fn is_blank(&self, node: &Node) -> bool {
+        let words = |c: char| c == '~' || c == '&' || c == '*' || c.is_ascii_alphabetic();
+        // The place of a value that is not written may be the bracket after it.
+        node.value == Value::Null && node.tag.is_none() && !self.written(node).starts_with(words)
+    }
+
+    /// Whether a node stands inside of brackets.
+    pub(super) fn is_in_brackets(&self, node: &Node) -> bool {
+        fn search(document: &Document, at: &Node, node: &Node, inside: bool) -> Option<bool> {
+            if std::ptr::eq(at, node) {
+                return Some(inside);
+            }
+            let written = document.written(at);
+            let inside = inside || written.get(properties(written)..)?.starts_with(['{', '[']);
+            let values = at.entries().iter().map(|entry| &entry.value).chain(at.items());
+            values.filter_map(|value| search(document, value, node, inside)).next()
+        }
+        search(self, &self.root, node, false).unwrap_or(false)
+    }
+
     /// Whether an edit inside this node changes another place too, or stands at another place: it is an alias, or the anchor of one.
     pub(super) fn is_shared(&self, node: &Node) -> bool {
         alias(self.text(), node).is_some() || anchor(self.written(node)).is_some_and(|name| self.aliased.contains(name))
@@ -150,6 +171,17 @@ fn alias<'t>(text: &'t str, node: &Node) -> Option<&'t str> {
     let name = written.strip_prefix('*')?;
     // The content of a block scalar may begin with an asterisk too, and ends with its line.
     (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
+}
+
+/// Where the value of a node begins, behind its tag, its anchor and the comments there.
+pub(super) fn properties(written: &str) -> usize {
+    let mut at = 0;
+    while let Some(rest) = written.get(at..).filter(|rest| rest.starts_with(['!', '&', '#'])) {
+        let ends = |c: char| if rest.starts_with('#') { c == '\n' } else { c.is_whitespace() };
+        let word = rest.find(ends).unwrap_or(rest.len());
+        at += rest.len() - rest[word..].trim_start().len();
+    }
+    at
 }
 
 /// The anchor that a node begins with.

@@ -1,9 +1,10 @@
 //! Where exactly a plan's insertions go, byte by byte, and how they look there.
 
-use super::document::Document;
+use super::document::{Document, properties};
 use super::plan::{Insert, Plan, Replace};
 use super::write;
 use crate::yaml::{Entry, Node, Value};
+use std::ops::Range;
 
 /// Text that takes the place of a range of bytes, which is empty for an insertion.
 struct Edit {
@@ -53,6 +54,9 @@ fn insertion(document: &Document, insert: &Insert<'_>) -> Edit {
     let Some(first) = first_child(node) else {
         // An empty collection in brackets, or a key without a value.
         let brackets = text.get(node.span.start..node.span.end).and_then(|text| text.find(['{', '[']));
+        if document.is_blank(node) && document.is_in_brackets(node) {
+            return at(behind_colon(text, insert.key.end), format!(" {{{}}}", one_line(document, insert)));
+        }
         if let Some(open) = brackets {
             return at(node.span.start + open + 1, one_line(document, insert));
         }
@@ -63,7 +67,10 @@ fn insertion(document: &Document, insert: &Insert<'_>) -> Edit {
     if opening(text, node, first).is_none() {
         let column = block_column(text, node, last);
         let place = if ends_open(document, node, last_end) { above(text, last) } else { line_end(text, last_end) };
-        return at(place, block(document, insert, column));
+        let added = block(document, insert, column);
+        // A blank line after a block scalar that keeps them would belong to it.
+        let keeps = block_header(text, deepest(node)).is_some_and(|header| text[header].contains('+'));
+        return at(place, if keeps { added.trim_start_matches(['\r', '\n']).to_owned() } else { added });
     }
     // In brackets: before the last entry where that has its line, so that no line gets a comma.
     let line = line_start(text, last);
@@ -112,17 +119,30 @@ fn one_line(document: &Document, insert: &Insert<'_>) -> String {
 
 /// A value in another one's place, in quotes where that had some.
 fn replacement(document: &Document, replace: &Replace<'_>) -> Edit {
-    let span = replace.at.span;
+    let text = document.text();
+    let (start, end) = (replace.at.span.start, end(document, replace.at));
     let was = document.written(replace.at);
     let quoted = was.chars().next().filter(|c| ['"', '\''].contains(c));
     let by = write::flow(&replace.by, document.json);
+    if document.is_blank(replace.at) {
+        let dash = behind_dash(text, replace.at);
+        let is_item = dash > replace.key.end && text[..dash].ends_with('-');
+        let start = if is_item { dash } else { behind_colon(text, replace.key.end) };
+        return Edit { start, end: start, text: format!(" {by}") };
+    }
+    if let Some(header) = block_header(text, replace.at) {
+        // The value stands where the header of the block did, before a comment behind that; the lines of the block go.
+        let behind = text[header.end..].lines().next().unwrap_or_default();
+        let end = text[..end].trim_end_matches(['\r', '\n']).len().max(header.end + behind.len());
+        return Edit { start: header.start, end, text: format!("{by}{behind}") };
+    }
     let text = match (quoted, &replace.by.value) {
         (Some(mark), Value::Int(_) | Value::Bool(_) | Value::Float(_)) => format!("{mark}{by}{mark}"),
         (Some('\''), Value::String(text)) if !text.contains('\'') => format!("'{text}'"),
         (Some('"'), Value::String(text)) => crate::yaml::quote(text),
         _ => by,
     };
-    Edit { start: span.start, end: span.end, text }
+    Edit { start, end, text }
 }
 
 /// Where the first entry or item begins.
@@ -136,16 +156,19 @@ fn first_child(node: &Node) -> Option<usize> {
 
 /// The bracket that opens a collection, where it has one.
 fn opening(text: &str, node: &Node, first: usize) -> Option<usize> {
-    let mark = if node.is_mapping() { '{' } else { '[' };
     let head = text.get(node.span.start..first)?;
-    head.find(mark).map(|offset| node.span.start + offset)
+    let at = properties(head);
+    head[at..].starts_with(['{', '[']).then_some(node.span.start + at)
 }
 
 /// Where the last entry or item begins, and where it ends.
 fn last_child(document: &Document, node: &Node) -> (usize, usize) {
     match &node.value {
         Value::Mapping(entries) => entries.last().map(|entry| (entry.key_span.start, entry_end(document, entry))),
-        Value::Sequence(items) => items.last().map(|item| (item.span.start, end(document, item))),
+        Value::Sequence(items) => items.last().map(|item| {
+            let blank = document.is_blank(item).then(|| behind_dash(document.text(), item));
+            blank.map_or_else(|| (item.span.start, end(document, item)), |at| (at, at))
+        }),
         _ => None,
     }
     .unwrap_or((node.span.start, node.span.end))
@@ -153,7 +176,39 @@ fn last_child(document: &Document, node: &Node) -> (usize, usize) {
 
 fn entry_end(document: &Document, entry: &Entry) -> usize {
     let empty = entry.value.value == Value::Null && entry.value.tag.is_none();
-    if empty { entry.value.span.end.max(entry.key_span.end) } else { end(document, &entry.value) }
+    if !empty {
+        return end(document, &entry.value);
+    }
+    if document.is_blank(&entry.value) {
+        return behind_colon(document.text(), entry.key_span.end);
+    }
+    entry.value.span.end
+}
+
+/// One past the colon of a key; the key's end where it has none, as it may in brackets.
+fn behind_colon(text: &str, key_end: usize) -> usize {
+    let rest = text.get(key_end..).unwrap_or_default();
+    let colon = rest.find(|c: char| !c.is_whitespace()).filter(|at| rest[*at..].starts_with(':'));
+    colon.map_or(key_end, |at| key_end + at + 1)
+}
+
+/// One past the dash of an item for which nothing is written, whose place may be that of the next text.
+fn behind_dash(text: &str, item: &Node) -> usize {
+    let mut before = text.get(..item.span.start).unwrap_or_default().trim_end();
+    while let Some(comment) = comment_start(&before[line_start(text, before.len())..]) {
+        before = before[..line_start(text, before.len()) + comment].trim_end();
+    }
+    before.len()
+}
+
+/// Where the comment of a line begins that has no text in quotes.
+fn comment_start(line: &str) -> Option<usize> {
+    if line.starts_with('#') { Some(0) } else { line.find(" #").or_else(|| line.find("\t#")) }
+}
+
+/// What is written for a value, up to its own end.
+pub(super) fn own_text<'d>(document: &'d Document, node: &Node) -> &'d str {
+    document.text().get(node.span.start..end(document, node)).unwrap_or_default()
 }
 
 /// The column of a block's keys, or of its dashes.
@@ -206,7 +261,11 @@ fn end(document: &Document, node: &Node) -> usize {
     if let Value::String(_) = node.value {
         return scalar_end(text, node);
     }
-    let Some(first) = first_child(node) else { return node.span.end };
+    let Some(first) = first_child(node) else {
+        let bracket = node.span.start + properties(written);
+        let empty = matches!(node.value, Value::Mapping(_) | Value::Sequence(_));
+        return if empty { closing(text, bracket, node.is_mapping()) } else { node.span.end };
+    };
     let (_, last) = last_child(document, node);
     match opening(text, node, first) {
         // The closing bracket, after what may stand before it: a comma, comments.
@@ -235,34 +294,58 @@ fn closing(text: &str, from: usize, mapping: bool) -> usize {
 /// One past a scalar's last line that is its own: a block scalar's place runs on to where the next line's text begins.
 fn scalar_end(text: &str, node: &Node) -> usize {
     let written = text.get(node.span.start..node.span.end).unwrap_or_default();
-    let Some(header) = block_header(text, node) else { return node.span.end };
+    let Some(header) = block_header(text, node) else {
+        // The place of a tagged one in quotes runs on over a comment.
+        let value = properties(written);
+        return quoted_length(&written[value..]).map_or(node.span.end, |length| node.span.start + value + length);
+    };
     if node.span.end == text.len() && !text.ends_with('\n') {
         return text.len();
     }
     let Some(last) = written.rfind('\n') else { return node.span.end };
     let end = node.span.start + last + 1;
-    if header.contains('+') {
+    if text[header].contains('+') {
         return end;
     }
     let content = text[..end].trim_end_matches([' ', '\t', '\r', '\n']);
     line_end(text, content.len())
 }
 
-/// The header of a block scalar, for instance `|-`.
-fn block_header<'t>(text: &'t str, node: &Node) -> Option<&'t str> {
-    let is_header = |line: &'t str| {
+/// How long a scalar in quotes is, with them.
+fn quoted_length(written: &str) -> Option<usize> {
+    let mark = written.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let mut rest = written.char_indices().skip(1).peekable();
+    while let Some((at, c)) = rest.next() {
+        match c {
+            '\\' if mark == '"' => _ = rest.next(),
+            '\'' if mark == c && rest.peek().is_some_and(|(_, next)| *next == c) => _ = rest.next(),
+            c if c == mark => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where the header of a block scalar stands, for instance `|-`.
+fn block_header(text: &str, node: &Node) -> Option<Range<usize>> {
+    let is_header = |start: usize| {
+        let line = text[start..].lines().next()?;
         let line = line.split(" #").next().unwrap_or(line).trim_end();
-        let header = &line[line.rfind(['|', '>'])?..];
-        header[1..].chars().all(|c| "+-0123456789".contains(c)).then_some(header)
+        let at = line.rfind(['|', '>'])?;
+        let before = line[..at].trim_end();
+        let word = before.rsplit(' ').next().unwrap_or_default();
+        let follows = word.is_empty() || word.ends_with([':', '-', '?']) || word.starts_with(['!', '&']);
+        let header = line[at + 1..].chars().all(|c| "+-0123456789".contains(c));
+        (follows && header && !before.trim_start().starts_with('#')).then_some(start + at..start + line.len())
     };
     let written = text.get(node.span.start..node.span.end)?;
     if written.starts_with(['!', '&']) {
-        return is_header(written.lines().next()?);
+        return is_header(node.span.start);
     }
     // A block scalar's place begins with its content; its header stands on a line above.
     let before = text.get(..node.span.start)?.trim_end_matches([' ', '\t', '\r', '\n']);
     let starts_line = text[before.len()..node.span.start].contains('\n');
-    if starts_line { is_header(before.lines().last()?) } else { None }
+    if starts_line { is_header(line_start(text, before.len())) } else { None }
 }
 
 /// The column of a byte, from 0.

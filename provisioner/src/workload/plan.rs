@@ -34,6 +34,8 @@ pub(super) struct Insert<'d> {
 #[derive(Debug)]
 pub(super) struct Replace<'d> {
     pub(super) at: &'d Node,
+    /// The key that it is the value of.
+    pub(super) key: Span,
     pub(super) by: Node,
 }
 
@@ -342,12 +344,11 @@ impl<'d> Planner<'d> {
 
     /// Entry by entry: what is there is held against what is wanted, what is not is inserted.
     fn object(&mut self, want: &Want, place: &Place<'d>, wanted: &Node, comment: Option<&str>) {
-        let is_null = place.node.value == Value::Null && place.node.tag.is_none();
-        if is_no_value(place.node) {
-            return self.conflict(want, place, wanted);
-        }
-        if is_intrinsic(place.node) || !(place.node.is_mapping() || is_null) {
+        if is_intrinsic(place.node) && !is_no_value(place.node) {
             return self.unknown(want, place, wanted);
+        }
+        if is_no_value(place.node) || !(place.node.is_mapping() || self.document.is_blank(place.node)) {
+            return self.conflict(want, place, wanted);
         }
         let mut comment = comment.map(str::to_owned);
         for entry in wanted.entries() {
@@ -409,8 +410,11 @@ impl<'d> Planner<'d> {
 
     /// A list of `{Key: …, Value: …}`.
     fn by_key(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
-        if is_intrinsic(place.node) || !matches!(place.node.value, Value::Sequence(_)) {
+        if is_intrinsic(place.node) && !is_no_value(place.node) {
             return self.unknown(want, place, wanted);
+        }
+        if !matches!(place.node.value, Value::Sequence(_)) {
+            return self.conflict(want, place, wanted);
         }
         for entry in wanted.entries() {
             let named = |item: &&Node| item.get("Key").and_then(strength::scalar).as_deref() == Some(&entry.key);
@@ -472,7 +476,9 @@ impl<'d> Planner<'d> {
 
     /// A value that is weaker than the rule needs it.
     fn conflict(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
-        let was = self.document.written(place.node).split_whitespace().collect::<Vec<_>>().join(" ");
+        let blank = self.document.is_blank(place.node);
+        let was = if blank { "empty" } else { super::edit::own_text(self.document, place.node) };
+        let was = was.split_whitespace().collect::<Vec<_>>().join(" ");
         let by = match wanted.tag.as_deref() {
             Some("Includes") => Some(strength::with_words(place.node, wanted).into()),
             Some("NotBelow") => Some(Node { tag: None, ..wanted.clone() }),
@@ -493,7 +499,7 @@ impl<'d> Planner<'d> {
             return;
         }
         self.told(want, place, place.path_to(None), &by, Some(was));
-        self.plan.replaces.push(Replace { at: place.node, by });
+        self.plan.replaces.push(Replace { at: place.node, key: place.key, by });
     }
 
     /// Whether a whole value is as strong as it is wanted, without anything written.
