@@ -15,6 +15,7 @@ mod partition;
 mod quotas;
 mod resources;
 mod runbook;
+mod settings;
 mod stacks;
 mod template;
 
@@ -23,7 +24,8 @@ pub use events::EventInfo;
 pub use limits::{MAX_INLINE_TEMPLATE, MAX_TEMPLATE};
 pub use partition::Placement;
 pub use quotas::Counted;
-pub use runbook::{Runbook, Step};
+pub use runbook::{Runbook, Starter, Step};
+pub use settings::Settings;
 pub use stacks::Core;
 pub use template::{Block, Resource, Template};
 
@@ -78,6 +80,8 @@ pub struct CompiledRule {
     pub lease: Option<u64>,
     /// The statements of the runbook's role.
     pub statements: Vec<Node>,
+    /// What keeps AWS's own healing of its target set.
+    pub settings: Option<Settings>,
     /// Its resources.
     pub resources: usize,
 }
@@ -275,12 +279,12 @@ impl<'a> Compiler<'a> {
         if kind.has_runbook {
             let source = self.renderer.render_runbook(&kind.runbook_template(), &context).map_err(single)?;
             let node = yaml::parse(&source).map_err(single)?;
-            let parsed = Runbook::parse(&source, &node, &identity)?;
-            let template = self.catalog.files.source(&kind.runbook_template());
-            statements =
-                iam::statements(kind, &parsed, template.text(), &|scope| self.scope(&healing, scope, &context))?;
+            let parsed = Runbook::parse(&source, &node, &identity, Starter::Guard)?;
+            let written = self.written(kind);
+            statements = iam::statements(kind, &parsed, &written, &|scope| self.scope(&healing, scope, &context))?;
             runbook = Some(parsed);
         }
+        let settings = self.settings(stack, &healing, kind, &context)?;
         let alarms = alarms::read(&resources, &self.names);
         let events = events::read(&resources);
         let scope = alarms::RuleScope { identity: &identity, filters: fleet_filters(stack, &healing) };
@@ -301,6 +305,7 @@ impl<'a> Compiler<'a> {
             resources.push(self.role_resource(stack, &healing, &statements));
             resources.push(self.document_resource(stack, &healing, runbook, lease));
         }
+        resources.extend(settings.iter().flat_map(|settings| self.settings_resources(stack, &healing, settings)));
         resources.extend(self.mute_resources(stack, &healing, &alarms));
         problems.extend(limits::check_references(&identity, resources.iter()));
         problems.extend(limits::check_sizes(&identity, &resources, &self.environment.region));
@@ -308,8 +313,18 @@ impl<'a> Compiler<'a> {
             return Err(problems);
         }
         template::qualify(&mut resources, &healstack_model::naming::logical_id(&healing.rule.name));
-        let rule =
-            CompiledRule { identity, alarms, events, runbook, lease, statements, resources: resources.len(), healing };
+        let resource_count = resources.len();
+        let rule = CompiledRule {
+            identity,
+            alarms,
+            events,
+            runbook,
+            lease,
+            statements,
+            settings,
+            resources: resource_count,
+            healing,
+        };
         let block = Block { heading: heading(&rule, kind), resources };
         Ok((rule, block))
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Systems Manager's own limit on one `aws:executeAwsApi` call, in seconds (Automation actions reference, 2026-11).
 pub(super) const API_TIMEOUT: u64 = 25;
 /// Actions whose worst case, permissions and verification the compiler understands.
-const ACTIONS: [&str; 7] = [
+const ACTIONS: [&str; 8] = [
     "aws:executeAwsApi",
     "aws:waitForAwsResourceProperty",
     "aws:assertAwsResourceProperty",
@@ -17,7 +17,12 @@ const ACTIONS: [&str; 7] = [
     "aws:sleep",
     "aws:runCommand",
     "aws:approve",
+    "aws:executeScript",
 ];
+/// What a script may not hold. One without any of these computes from its input and can call nothing, so it needs no
+/// permission and changes nothing.
+const NO_SCRIPT: [&str; 9] =
+    ["import", "__", "open(", "eval(", "exec(", "compile(", "globals(", "getattr(", "breakpoint("];
 /// What `aws:runCommand` calls with the runbook's role (Automation actions reference, 2026-11): it sends the command and
 /// asks until every invocation has ended.
 const COMMAND_CALLS: [&str; 3] = ["ssm:SendCommand", "ssm:ListCommands", "ssm:ListCommandInvocations"];
@@ -25,8 +30,37 @@ const COMMAND_CALLS: [&str; 3] = ["ssm:SendCommand", "ssm:ListCommands", "ssm:Li
 const DESTROYING: [&str; 6] = ["Delete", "Terminate", "Purge", "Deregister", "Release", "Flush"];
 /// Systems Manager quota, 2026-11: 64 KB a document.
 const MAX_DOCUMENT: usize = 64 * 1024;
-/// What the guard gives to every runbook besides `ResourceId`, whose pattern is the kind's.
-const GIVEN: [&str; 2] = ["RuleName", "HealEventId"];
+
+/// Who starts a runbook, which decides what it is given besides `ResourceId`, whose pattern is the kind's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// The guard: a healing.
+    Guard,
+    /// State Manager: what keeps AWS's own healing set.
+    Association,
+}
+
+impl Starter {
+    const fn given(self) -> [&'static str; 2] {
+        match self {
+            Self::Guard => ["RuleName", "HealEventId"],
+            Self::Association => ["RuleName", ASSUME_ROLE],
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Guard => "the guard",
+            Self::Association => "the association",
+        }
+    }
+}
+
+/// The parameter by which State Manager wants to name the role of a runbook ("Scheduling automations with State Manager
+/// associations", 2026-11).
+pub(super) const ASSUME_ROLE: &str = "AutomationAssumeRole";
+/// The logical id of the role of a settings document.
+pub(super) const SETTINGS_ROLE: &str = "SettingsRole";
 
 /// One step.
 #[derive(Debug, Clone)]
@@ -103,13 +137,24 @@ impl Step {
     /// Whether the step can fail for reasons that are not the runbook's own.
     #[must_use]
     pub fn can_fail(&self) -> bool {
-        (self.action == "aws:approve" || !self.calls().is_empty()) && !self.calls_a_human()
+        let by_itself = matches!(self.action.as_str(), "aws:approve" | "aws:executeScript");
+        (by_itself || !self.calls().is_empty()) && !self.calls_a_human()
     }
 
-    /// Whether the step proves something.
+    /// Whether the step proves something. A script does when it fails unless something holds, which no selector can say.
     #[must_use]
     pub fn verifies(&self) -> bool {
-        matches!(self.action.as_str(), "aws:waitForAwsResourceProperty" | "aws:assertAwsResourceProperty")
+        match self.action.as_str() {
+            "aws:waitForAwsResourceProperty" | "aws:assertAwsResourceProperty" => true,
+            "aws:executeScript" => self.script().contains("raise "),
+            _ => false,
+        }
+    }
+
+    /// The text of a script; empty elsewhere.
+    #[must_use]
+    pub fn script(&self) -> &str {
+        self.inputs.get("Script").and_then(Node::as_str).unwrap_or_default()
     }
 
     /// Longest time that the step takes, in seconds.
@@ -122,7 +167,7 @@ impl Step {
 /// Whether an API call or IAM action only reads, by AWS's naming of them.
 #[must_use]
 pub(super) fn is_read(api: &str) -> bool {
-    ["Describe", "Get", "List", "Search", "BatchGet"].iter().any(|verb| api.starts_with(verb))
+    ["Describe", "Get", "List", "Search", "BatchGet", "Query"].iter().any(|verb| api.starts_with(verb))
 }
 
 /// A runbook.
@@ -140,7 +185,7 @@ pub struct Runbook {
 
 impl Runbook {
     /// Reads a rendered runbook and checks it.
-    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str, starter: Starter) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let steps: Vec<Step> = node
             .get("mainSteps")
@@ -156,8 +201,9 @@ impl Runbook {
             return Err(problems);
         }
         problems.extend(steps.iter().filter_map(|step| irrevocable(step, source)));
-        problems.extend(parameters(source, node));
-        let content = complete(node, identity);
+        problems.extend(steps.iter().filter_map(|step| impure(step, source)));
+        problems.extend(parameters(source, node, starter));
+        let content = complete(node, identity, starter);
         problems.extend(variables(source, &content, &steps));
         problems.extend(graph::check(source, &steps));
         let size = content.to_json().to_string().len();
@@ -260,6 +306,13 @@ fn irrevocable(step: &Step, source: &Arc<Source>) -> Option<Problem> {
     })
 }
 
+/// A script that might call something, by itself or through what it imports.
+fn impure(step: &Step, source: &Arc<Source>) -> Option<Problem> {
+    let word = NO_SCRIPT.iter().find(|word| step.script().contains(**word))?;
+    let message = format!("the script of step `{}` has `{word}`: it may only compute from its input", step.name);
+    Some(Problem::error(message).at(source, step.span).help("read by aws:executeAwsApi and give the script the result"))
+}
+
 /// Seconds of an ISO 8601 duration of hours, minutes and seconds, as `aws:sleep` takes it.
 fn iso_seconds(text: &str) -> Option<u64> {
     let mut total = 0;
@@ -279,8 +332,8 @@ fn iso_seconds(text: &str) -> Option<u64> {
     Some(total)
 }
 
-/// Every parameter is bounded, and has a source: the guard gives it, or it has a default.
-fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
+/// Every parameter is bounded, and has a source: who starts the runbook gives it, or it has a default.
+fn parameters(source: &Arc<Source>, node: &Node, starter: Starter) -> Vec<Problem> {
     let mut found = Vec::new();
     for entry in node.get("parameters").map(Node::entries).unwrap_or_default() {
         let name = &entry.key;
@@ -293,15 +346,16 @@ fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
                     .help("bound it with `allowedPattern` or `allowedValues`"),
             );
         }
-        if GIVEN.contains(&name.as_str()) {
+        if starter.given().contains(&name.as_str()) {
             found.push(Problem::error(format!("the compiler adds the parameter `{name}`")).at(source, entry.key_span));
         } else if name != "ResourceId" && entry.value.get("default").is_none() {
             found.push(
                 Problem::error(format!("nothing gives the runbook's parameter `{name}` a value"))
                     .at(source, entry.key_span)
                     .help(format!(
-                        "give it a `default` from the rule; the guard gives only ResourceId, {}",
-                        GIVEN.join(", ")
+                        "give it a `default` from the rule; {} gives only ResourceId, {}",
+                        starter.name(),
+                        starter.given().join(", ")
                     )),
             );
         }
@@ -310,14 +364,14 @@ fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
         found.push(
             Problem::error("the runbook has no parameter `ResourceId`")
                 .at(source, node.span)
-                .help("add it, with an `allowedPattern`: it is what the guard heals"),
+                .help("add it, with an `allowedPattern`: it names what the runbook is for"),
         );
     }
     found
 }
 
 /// The document with what every runbook has.
-fn complete(node: &Node, identity: &str) -> Node {
+fn complete(node: &Node, identity: &str, starter: Starter) -> Node {
     let parameter = |description: &str, pattern: &str, default: Option<String>| {
         let mut entries = vec![
             Entry::new("type", "String"),
@@ -328,13 +382,18 @@ fn complete(node: &Node, identity: &str) -> Node {
         Node::map(entries)
     };
     let mut parameters = node.get("parameters").map(Node::entries).unwrap_or_default().to_vec();
-    let given = [
-        ("The rule that heals.", format!("^{identity}$"), Some(identity.to_owned())),
-        ("The healing's event id.", "^[0-9a-fA-F-]{36}$".to_owned(), None),
-    ];
-    for (name, (description, pattern, default)) in GIVEN.into_iter().zip(given) {
-        parameters.push(Entry::new(name, parameter(description, &pattern, default)));
-    }
+    let [rule, other] = starter.given();
+    let its_rule = format!("^{identity}$");
+    parameters.push(Entry::new(rule, parameter("The rule that heals.", &its_rule, Some(identity.to_owned()))));
+    let other_one = match starter {
+        Starter::Guard => parameter("The healing's event id.", "^[0-9a-fA-F-]{36}$", None),
+        Starter::Association => Node::map(vec![
+            Entry::new("type", "AWS::IAM::Role::Arn"),
+            Entry::new("description", "The role that this runs with."),
+            Entry::new("default", Node::from(format!("{SETTINGS_ROLE}.Arn")).tagged("GetAtt")),
+        ]),
+    };
+    parameters.push(Entry::new(other, other_one));
     let mut entries = vec![Entry::new("schemaVersion", "0.3")];
     entries.extend(node.entry("description").cloned());
     entries.push(Entry::new("parameters", Node::map(parameters)));
@@ -393,7 +452,7 @@ mod tests {
             "description: d\nparameters:\n  ResourceId: {{type: String, allowedPattern: x}}\nmainSteps:\n{steps}"
         );
         let source = Source::new("runbook", text);
-        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r").unwrap()
+        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r", Starter::Guard).unwrap()
     }
 
     #[test]
@@ -426,7 +485,7 @@ mod tests {
             "  - {name: human, action: aws:executeAwsApi, inputs: {Service: ssm, Api: CreateOpsItem}, isEnd: true}\n";
         let runbook = parse(human);
         let parameters = runbook.content.get("parameters").unwrap();
-        for name in GIVEN {
+        for name in Starter::Guard.given() {
             assert!(parameters.get(name).is_some(), "{name}");
         }
         assert_eq!(parameters.path(&["RuleName", "allowedPattern"]).and_then(Node::text), Some("^s/r$"));
