@@ -175,12 +175,13 @@ class Sets(SettingsCase):
         for kind in ENFORCED:
             self.run_settings(kind)
         state = self.world.state
-        self.assertEqual(("EC2,EBS", 300), (state["group"]["HealthCheckType"], state["group"]["HealthCheckGracePeriod"]))
+        self.assertEqual(("EBS", 300), (state["group"]["HealthCheckType"], state["group"]["HealthCheckGracePeriod"]))
         self.assertEqual("default", state["instance"]["MaintenanceOptions"]["AutoRecovery"])
         breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
         percentages = {"minimumHealthyPercent": 50, "maximumPercent": 150}
         self.assertEqual({**breaker, **percentages}, state["service"]["deploymentConfiguration"])
         self.assertEqual({"idle_timeout.timeout_seconds": "60", SHIFT: "true"}, state["balancer"])
+        # The rule of a listener sets the one, the rule of a name the other.
         self.assertEqual({"stickiness.enabled": "false", DNS: "50", ROUTING: "25"}, state["targets"])
         self.assertEqual(("enabled", "enabled"), (state["cache"]["AutomaticFailover"], state["cache"]["MultiAZ"]))
 
@@ -225,10 +226,17 @@ class Sets(SettingsCase):
         self.left_alone("aurora", "two zones", lambda state: state["cluster"].update(MultiAZ=True))
 
     def test_one_percentage_that_is_set_keeps_its_value(self) -> None:
-        for values, expected in (({DNS: "10"}, ("10", "10")), ({ROUTING: "70"}, ("70", "70")), ({DNS: "90"}, ("90", "25"))):
+        for kind, values, expected in (
+            ("alb", {}, ("off", "25")),
+            ("alb", {DNS: "10"}, ("10", "10")),
+            ("alb", {DNS: "90"}, ("90", "25")),
+            ("dns", {}, ("50", "off")),
+            ("dns", {ROUTING: "70"}, ("70", "70")),
+            ("dns", {ROUTING: "5"}, ("50", "5")),
+        ):
             self.world = World(self.clients["dynamodb"])
             self.world.state["targets"] |= values
-            self.run_settings("alb")
+            self.run_settings(kind)
             self.assertEqual(expected, (self.world.state["targets"][DNS], self.world.state["targets"][ROUTING]))
 
     def test_nodes_in_one_zone_get_no_multi_az(self) -> None:

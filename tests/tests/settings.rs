@@ -95,6 +95,7 @@ fn a_rule_that_does_not_enforce_only_reports() {
     }
 }
 
+/// Two kinds that keep the same property go by the same script, which decides about the value.
 #[test]
 fn kinds_that_set_the_same_set_the_same_value() {
     let catalog = catalog();
@@ -104,13 +105,13 @@ fn kinds_that_set_the_same_set_the_same_value() {
         let steps = &rule(&outcome).settings.as_ref().unwrap().runbook.steps;
         let compares = steps.iter().find(|step| step.name == "compare").unwrap();
         for step in steps.iter().filter(|step| step.writes()) {
-            let inputs = format!("{}\n{}", step.inputs.to_json(), compares.script());
-            by_call.entry(step.call().unwrap()).or_default().push((kind.id.clone(), inputs));
+            let script = format!("{}\n{}", step.inputs.to_json(), compares.script());
+            by_call.entry(step.call().unwrap()).or_default().push((kind.id.clone(), script));
         }
     }
     assert!(by_call.values().any(|kinds| kinds.len() > 1), "no two kinds share a call: {by_call:?}");
     for (call, kinds) in by_call {
-        assert!(kinds.iter().all(|(_, inputs)| *inputs == kinds[0].1), "{call}: {kinds:?}");
+        assert!(kinds.iter().all(|(_, script)| *script == kinds[0].1), "{call}: {kinds:?}");
     }
 }
 
