@@ -1,6 +1,6 @@
 //! The step graph of a runbook: no step dangles, none is out of reach, none loops, and no change goes unverified.
 
-use super::runbook::Step;
+use super::step::Step;
 use crate::diagnostics::{Problem, Source};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

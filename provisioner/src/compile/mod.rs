@@ -17,6 +17,7 @@ mod resources;
 mod runbook;
 mod settings;
 mod stacks;
+mod step;
 mod template;
 
 pub use alarms::AlarmInfo;
@@ -24,9 +25,10 @@ pub use events::EventInfo;
 pub use limits::{MAX_INLINE_TEMPLATE, MAX_TEMPLATE};
 pub use partition::Placement;
 pub use quotas::Counted;
-pub use runbook::{Runbook, Starter, Step};
+pub use runbook::{Runbook, Starter};
 pub use settings::Settings;
 pub use stacks::Core;
+pub use step::Step;
 pub use template::{Block, Resource, Template};
 
 use crate::config::Environment;
