@@ -132,7 +132,9 @@ fn settings(out: &mut String, rule: &CompiledRule, kind: &Kind) {
         return;
     };
     let now = match (settings.enforced, &definition.only_reported) {
-        (true, _) => "looked at once a day and after each change of the rule, and set where it is weaker".to_owned(),
+        (true, _) => {
+            "looked at once a day, and set where it is weaker; also at once when the association is deployed".to_owned()
+        }
         (false, Some(because)) => format!("only reported, once a day: {because}"),
         (false, None) => "only reported, once a day: the rule observes, or says `enforce: false`".to_owned(),
     };

@@ -1,7 +1,7 @@
 //! AWS's own healing, kept set on resources that others own: health checks, circuit breakers, automatic failover.
 //!
 //! ```text
-//! settings.yaml.hbs -> document, role, State Manager association: once a day, and at once after a change of them
+//! settings.yaml.hbs -> document, role, State Manager association: once a day, and at once when that is made or changed
 //!     switched off by people, or a healing holds the resource -> nothing
 //!     as strong as the kind wants it, or stronger             -> nothing
 //!     weaker -> the rule enforces: set, and read back; else: an OpsItem
@@ -169,7 +169,9 @@ impl Compiler<'_> {
         let body = vec![Entry::new("Type", "AWS::SSM::Association"), Entry::new("Properties", Node::map(properties))];
         let association = Resource {
             id: "SettingsAssociation".to_owned(),
-            comment: Some("Once a day, and at once when it is deployed; one automation for each resource.".to_owned()),
+            comment: Some(
+                "Once a day, and at once when it is made or changed; one automation for each resource.".to_owned(),
+            ),
             body: Node::map(body),
         };
         vec![role.resource(&settings.statements), document, association]

@@ -125,7 +125,7 @@ fn settings(out: &mut String, kind: &Kind, rule: &CompiledRule) {
     };
     let _ = write!(
         out,
-        "\nA State Manager association looks once a day, and after each change of the rule, at one resource after the other. What is set as strong, or stronger, stays, and nothing is set while the rule is paused or a healing holds the resource. {enforced}\n\n| | step | what it does |\n|---|---|---|\n"
+        "\nA State Manager association looks once a day, and at once when it is made or changed, at one resource after the other. What is set as strong, or stronger, stays, and nothing is set while the rule is paused or a healing holds the resource. {enforced}\n\n| | step | what it does |\n|---|---|---|\n"
     );
     steps(out, &settings.runbook.steps);
     permissions(out, "What that may touch", "Its role", &settings.statements);
