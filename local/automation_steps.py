@@ -6,6 +6,7 @@ the operation's parameters. What botocore refuses here, the step would refuse at
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -55,6 +56,9 @@ FITS: dict[str, tuple[str, ...]] = {
     "StringMap": ("structure", "map"),
 }
 
+# Python runtimes of aws:executeScript (Automation actions reference, 2026-11).
+RUNTIMES = ("python3.11",)
+
 REFERENCE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 SELECTOR_PART = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\['([^']+)'\]|\[(-?[0-9]+|\*)\]")
 
@@ -81,11 +85,28 @@ def check_document(content: Any) -> Iterator[str]:
         for reference in sorted(set(REFERENCE.findall(json.dumps(step, default=str)))):
             if not (reference in types or reference.startswith(("global:", "automation:"))):
                 yield f"step {name}: {{{{ {reference} }}}} is neither a parameter nor an output of a step"
+        if step.get("action") == "aws:executeScript":
+            yield from (f"step {name}: {problem}" for problem in check_script(step.get("inputs") or {}))
         if step.get("action") in API_ACTIONS:
             try:
                 yield from (f"step {name}: {problem}" for problem in check_api_step(step, types))
             except StepError as error:
                 yield f"step {name}: {error}"
+
+
+def check_script(inputs: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a script: it does not parse, has no handler, or runs on something that Automation does not have."""
+    runtime, handler = inputs.get("Runtime"), inputs.get("Handler")
+    if runtime not in RUNTIMES:
+        yield f"Runtime `{runtime}` is none of {', '.join(RUNTIMES)}"
+    try:
+        body = ast.parse(str(inputs.get("Script", ""))).body
+    except SyntaxError as error:
+        yield f"Script is no Python: line {error.lineno}: {error.msg}"
+        return
+    functions = {each.name: len(each.args.args) for each in body if isinstance(each, ast.FunctionDef)}
+    if functions.get(str(handler)) != 2:
+        yield f"Handler `{handler}` is no function of two parameters of the Script"
 
 
 def all_steps(steps: list[Any]) -> Iterator[dict[str, Any]]:

@@ -159,6 +159,21 @@ class Documents(unittest.TestCase):
         loop = f"mainSteps:\n          - {{name: loop, action: aws:loop, inputs: {{Steps: [{step}]}}}}"
         self.assertIn("step in: Api `Nope`", str(problems(DOCUMENT, "mainSteps:", loop)))
 
+    def test_script(self) -> None:
+        for runtime, script, expected in (
+            ("python3.11", "def f(events, context): return events", ""),
+            ("python3.8", "def f(events, context): return events", "Runtime `python3.8` is none of python3.11"),
+            ("python3.11", "def f(events): return events", "Handler `f` is no function of two parameters"),
+            ("python3.11", "def g(events, context): return events", "Handler `f` is no function"),
+            ("python3.11", "def f(events, context) return events", "Script is no Python: line 1"),
+        ):
+            inputs = f"{{Runtime: {runtime}, Handler: f, InputPayload: {{}}, Script: '{script}'}}"
+            step = f"mainSteps:\n          - {{name: s, action: aws:executeScript, inputs: {inputs}}}"
+            with self.subTest(expected):
+                found = problems(DOCUMENT, "mainSteps:", step)
+                self.assertEqual(1 if expected else 0, len(found), found)
+                self.assertIn(expected, str(found))
+
     def test_no_steps(self) -> None:
         self.found("mainSteps:", "steps:", "Content has no mainSteps")
 

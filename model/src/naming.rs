@@ -5,6 +5,7 @@
 //! stack      <prefix>--<stack>[--<part>]                      heal--checkout
 //! alarm      <prefix>--<stack>--<rule>--<signal>[--<resource>] heal--checkout--ec2-instance-healing--system
 //! document   <prefix>--<stack>--<rule>[--<part>]               heal--checkout--ec2-instance-healing
+//! settings   <prefix>-settings--<stack>--<rule>                heal-settings--checkout--ec2-instance-healing
 //! role       <prefix>--<stack>--<rule>[--<part>]--<region>     at most 64 characters, shortened with a hash
 //! parameter  /<prefix>/<environment>/<stack>/<rule>
 //! ```
@@ -62,6 +63,25 @@ impl Names {
     #[must_use]
     pub fn role(&self, stack: &StackName, rule: &RuleName) -> String {
         shorten(&format!("{}--{stack}--{rule}--{}", self.prefix, self.region), MAX_ROLE_NAME)
+    }
+
+    /// The document that keeps AWS's own healing of a rule's resources set, and the association that starts it. Not under
+    /// `<prefix>--`: what begins so, the guard may start and the recorder takes for a healing.
+    #[must_use]
+    pub fn settings_document(&self, stack: &StackName, rule: &RuleName) -> String {
+        format!("{}-settings--{stack}--{rule}", self.prefix)
+    }
+
+    /// The role that a rule's settings document assumes.
+    #[must_use]
+    pub fn settings_role(&self, stack: &StackName, rule: &RuleName) -> String {
+        shorten(&format!("{}--{stack}--{rule}--settings--{}", self.prefix, self.region), MAX_ROLE_NAME)
+    }
+
+    /// The IAM path of the roles of settings documents, which the guard may not pass.
+    #[must_use]
+    pub fn settings_role_path(&self) -> String {
+        format!("/{}/settings/", self.prefix)
     }
 
     /// The IAM path of runbook roles: the guard may pass only roles under it.
@@ -176,6 +196,11 @@ mod tests {
         assert_eq!(names.alarm(&stack, &rule, "x", Some("web")), "heal--checkout--ec2-instance-healing--x--web");
         assert_eq!(names.document(&stack, &rule), "heal--checkout--ec2-instance-healing");
         assert_eq!(names.role(&stack, &rule), "heal--checkout--ec2-instance-healing--ap-southeast-2");
+        assert_eq!(names.settings_document(&stack, &rule), "heal-settings--checkout--ec2-instance-healing");
+        assert_eq!(
+            names.settings_role(&stack, &rule),
+            "heal--checkout--ec2-instance-healing--settings--ap-southeast-2"
+        );
         assert_eq!(names.parameter(&stack, &rule), "/heal/prod/checkout/ec2-instance-healing");
         assert_eq!(logical_id(&rule), "Ec2InstanceHealing");
     }

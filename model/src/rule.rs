@@ -84,6 +84,9 @@ pub struct Rule {
     pub budget: Option<Budget>,
     /// What the rule may do. Default: enforce.
     pub mode: Option<Mode>,
+    /// Whether AWS's own healing of the target is kept set, each day: health checks, circuit breakers, failover. `false` only
+    /// reports what is weaker, as does every rule that observes. Default: true, for the kinds that have such settings.
+    pub enforce: Option<bool>,
     /// A rule of this stack that takes over when the attempts are spent.
     pub escalate_to: Option<RuleName>,
     /// The name of an alarm that stops this rule's healing while it is in ALARM, for instance the alarm of a dependency.

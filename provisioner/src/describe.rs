@@ -29,6 +29,8 @@ pub(crate) fn deed(step: &Step) -> String {
         "aws:runCommand" => {
             format!("runs {} on the host, up to {}{failure}", text("DocumentName"), seconds(step.timeout))
         }
+        "aws:executeScript" if step.verifies() => format!("compares what was read{failure}"),
+        "aws:executeScript" => format!("computes from what was read{failure}"),
         "aws:approve" => format!("asks people, up to {}{failure}", seconds(step.timeout)),
         "aws:waitForAwsResourceProperty" => {
             format!("waits up to {} for {} by {call}{failure}", seconds(step.timeout), values())

@@ -23,7 +23,7 @@ OTHER = "i-0bb00000000000002"
 NATIVE = "arn:aws:automate:eu-west-1:ec2:recover"
 
 
-class Operator(GuardCase):
+class OperatorCase(GuardCase):
     """A project of which there is only healstack.yaml: the commands need no more."""
 
     def setUp(self) -> None:
@@ -58,6 +58,10 @@ class Operator(GuardCase):
     def events(self, *arguments: str) -> list[dict[str, Any]]:
         """`healstack events`, newest first."""
         return [json.loads(line) for line in self.run_command("events", *arguments).splitlines()]
+
+
+class Operator(OperatorCase):
+    """What each command does."""
 
     def test_pause_and_resume(self) -> None:
         alarm = self.single_alarm("heal--shop--heal--system", state="OK", AlarmActions=[NATIVE])

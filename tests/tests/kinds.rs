@@ -220,8 +220,8 @@ fn what_the_compiler_cannot_bound() {
     assert_refused(
         RUNBOOK,
         "action: aws:executeAwsApi",
-        "action: aws:executeScript",
-        &["uses aws:executeScript, which the compiler does not know"],
+        "action: aws:executeAutomation",
+        &["uses aws:executeAutomation, which the compiler does not know"],
     );
     assert_refused(
         RUNBOOK,

@@ -58,7 +58,9 @@ fn everything() -> Vec<String> {
         rules.iter().filter(|rule| rule.runbook.is_some()).count() >= 12,
         "few runbooks: the test looks at nothing"
     );
-    let calls = rules.iter().filter_map(|rule| Some((&rule.identity, rule.runbook.as_ref()?)));
+    let healing = rules.iter().filter_map(|rule| Some((&rule.identity, rule.runbook.as_ref()?)));
+    let settings = rules.iter().filter_map(|rule| Some((&rule.identity, &rule.settings.as_ref()?.runbook)));
+    let calls = healing.chain(settings);
     calls
         .flat_map(|(identity, runbook)| runbook.calls().into_iter().map(move |call| format!("{identity} {call}")))
         .collect()

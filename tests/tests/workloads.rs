@@ -71,8 +71,8 @@ impl Case {
         let (head, rules) = self.rules.split_once("rules:\n").unwrap();
         let rules: Vec<&str> = rules.split("  - name: ").skip(1).collect();
         let kept = |dropped: usize| {
-            let kept = rules.iter().enumerate().filter(|(at, _)| *at != dropped);
-            kept.map(|(_, rule)| format!("  - name: {rule}")).collect::<String>()
+            let others = rules.iter().enumerate().filter(|(at, _)| *at != dropped);
+            others.flat_map(|(_, rule)| ["  - name: ", rule]).collect::<String>()
         };
         (0..rules.len())
             .map(|at| (rules[at].lines().next().unwrap().to_owned(), format!("{head}rules:\n{}", kept(at))))
@@ -138,30 +138,30 @@ fn is_contained(text: &str, longer: &str) -> bool {
 /// What of the original is not in the healed text, where that is more than insertions.
 fn losses(original: &str, healed: &str) -> Vec<String> {
     let diff = TextDiff::from_lines(original, healed);
-    let mut lost = Vec::new();
+    let mut missing = Vec::new();
     for op in diff.ops() {
         if matches!(op, DiffOp::Equal { .. } | DiffOp::Insert { .. }) {
             continue;
         }
         let mut inserted = diff.iter_changes(op).filter(|change| change.tag() == ChangeTag::Insert);
-        for old in diff.iter_changes(op).filter(|change| change.tag() == ChangeTag::Delete) {
-            let line = old.value();
+        for gone in diff.iter_changes(op).filter(|change| change.tag() == ChangeTag::Delete) {
+            let line = gone.value();
             // A line of a collection in brackets goes on with more; the last line of a file may get an end.
             let grown = |new: &str| {
                 if line.ends_with('\n') { is_contained(line, new) } else { is_contained(line, new.trim_end()) }
             };
             let in_brackets = line.contains(['{', '[', ',']);
-            let last = !line.ends_with('\n');
+            let ends_file = !line.ends_with('\n');
             let kept = inserted.any(|new| {
                 let same = new.value().trim_end_matches(['\r', '\n']) == line;
-                (last && same) || (in_brackets && grown(new.value()))
+                (ends_file && same) || (in_brackets && grown(new.value()))
             });
             if !kept {
-                lost.push(format!("line {}: {line:?}", old.old_index().map_or(0, |index| index + 1)));
+                missing.push(format!("line {}: {line:?}", gone.old_index().map_or(0, |index| index + 1)));
             }
         }
     }
-    lost
+    missing
 }
 
 /// The lines that one text has more than another.
@@ -335,7 +335,7 @@ fn what_is_healed_stays() {
     let healed: Vec<_> = healing().into_iter().filter(|(case, _)| case.name.starts_with("already-healed-")).collect();
     assert!(healed.len() >= 3, "{} cases", healed.len());
     check_all(&healed, |(case, healed)| {
-        let changed = healed.changes.iter().filter(|change| !change.rule.is_empty() || !change.was.is_none());
+        let changed = healed.changes.iter().filter(|change| !change.rule.is_empty() || change.was.is_some());
         changed.map(|change| format!("{} changes {change:?}", case.name)).collect()
     });
     for (case, healed) in healed {

@@ -12,13 +12,14 @@ use crate::workspace::Workspace;
 /// What makes a project; each is copied if it is there.
 const PROJECT: [&str; 4] = ["healstack.yaml", "rules", "templates", "generated"];
 
-/// Changes of the shipped rules that reach runbooks, alarms and native resources.
-const CHANGES: [(&str, &str); 5] = [
+/// Changes of the shipped rules that reach runbooks, settings, alarms and native resources.
+const CHANGES: [(&str, &str); 6] = [
     ("health_check_grace_period: 300", "health_check_grace_period: 400"),
     ("scale_out_amount: 2", "scale_out_amount: 3"),
     ("names: [web, worker]", "names: [web, mailer]"),
     ("memory_threshold: 85", "memory_threshold: 90"),
     ("cooldown_period: 300", "cooldown_period: 900"),
+    ("parameters: {least_standby_targets: 2}", "enforce: false"),
 ];
 
 /// Deploys, deploys again without a change, verifies and destroys, as a user would. The server is stopped in any case.

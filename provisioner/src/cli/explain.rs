@@ -2,7 +2,7 @@
 
 use super::output::{BOLD, DIM, count};
 use super::{Exit, Session, wrap};
-use crate::compile::{AlarmInfo, CompiledRule, Runbook};
+use crate::compile::{AlarmInfo, CompiledRule, Step};
 use crate::describe::{Grant, deed, flow};
 use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
@@ -97,9 +97,10 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
             &format!("What the runbook does, in {} at most (lease {lease})", seconds(runbook.worst_case)),
         );
         let _ = writeln!(out, "  {}", runbook.description);
-        steps(&mut out, runbook);
+        steps(&mut out, &runbook.steps);
     }
     let _ = writeln!(out, "  Healed when: {}", kind.definition.verification);
+    settings(&mut out, rule, kind);
     heading(&mut out, "What it never does");
     for sentence in &kind.definition.never {
         let _ = writeln!(out, "  - {sentence}");
@@ -112,7 +113,34 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         heading(&mut out, "What the runbook may touch");
         rule.statements.iter().for_each(|statement| permission(&mut out, statement));
     }
+    if let Some(settings) = &rule.settings {
+        heading(&mut out, "What keeps AWS's own healing set may touch");
+        settings.statements.iter().for_each(|statement| permission(&mut out, statement));
+    }
     out
+}
+
+/// What is kept set of AWS's own healing, and whether by this rule.
+fn settings(out: &mut String, rule: &CompiledRule, kind: &Kind) {
+    let Some(definition) = &kind.definition.settings else { return };
+    heading(out, "What is kept set of AWS's own healing");
+    for sentence in &definition.sets {
+        let _ = writeln!(out, "  - {sentence}");
+    }
+    let Some(settings) = &rule.settings else {
+        let _ = writeln!(out, "  Now: nothing. The rule is off, or names no resource that has these settings.");
+        return;
+    };
+    let now = match (settings.enforced, &definition.only_reported) {
+        (true, _) => {
+            "looked at once a day, and set where it is weaker; also at once when the association is deployed".to_owned()
+        }
+        (false, Some(because)) => format!("only reported, once a day: {because}"),
+        (false, None) => "only reported, once a day: the rule observes, or says `enforce: false`".to_owned(),
+    };
+    let _ = writeln!(out, "  Now: {now}.");
+    let _ = writeln!(out, "  Never while the rule is paused or a healing holds the resource.");
+    steps(out, &settings.runbook.steps);
 }
 
 /// The bounds that the guard keeps.
@@ -179,9 +207,9 @@ fn reaction(rule: &CompiledRule, kind: &Kind, alarm: &AlarmInfo) -> String {
     }
 }
 
-fn steps(out: &mut String, runbook: &Runbook) {
-    let width = runbook.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
-    for (index, step) in runbook.steps.iter().enumerate() {
+fn steps(out: &mut String, steps: &[Step]) {
+    let width = steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
+    for (index, step) in steps.iter().enumerate() {
         let _ = writeln!(out, "  {:>2}. {:<width$}  {}", index + 1, step.name, deed(step));
         if let Some(description) = &step.description {
             let _ = writeln!(out, "      {:<width$}  {DIM}{description}{DIM:#}", "");
@@ -242,5 +270,13 @@ fn value(rule: &CompiledRule, kind: &Kind) -> Value {
         "stable_for_seconds": healing.stable_for,
         "budget": healing.budget,
         "statements": rule.statements.iter().map(Node::to_json).collect::<Vec<_>>(),
+        "settings": kind.definition.settings.as_ref().map(|definition| json!({
+            "sets": definition.sets,
+            "only_reported": definition.only_reported,
+            "enforced": rule.settings.as_ref().map(|settings| settings.enforced),
+            "steps": rule.settings.iter().flat_map(|settings| &settings.runbook.steps)
+                .map(|step| json!({"name": step.name, "does": deed(step)})).collect::<Vec<_>>(),
+            "statements": rule.settings.iter().flat_map(|settings| &settings.statements).map(Node::to_json).collect::<Vec<_>>(),
+        })),
     })
 }

@@ -1,6 +1,6 @@
 //! The step graph of a runbook: no step dangles, none is out of reach, none loops, and no change goes unverified.
 
-use super::runbook::Step;
+use super::step::Step;
 use crate::diagnostics::{Problem, Source};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -49,7 +49,10 @@ pub(super) fn check(source: &Arc<Source>, steps: &[Step]) -> Vec<Problem> {
             );
         }
     }
-    let last = |step: &&Step| step.verifies() && !step.is_critical && step.next.iter().any(|next| next == "healed");
+    let ends_well = |name: &String| {
+        graph.step(name).is_some_and(|end| end.is_end && end.name != LEAVE_ALONE && !end.calls_a_human())
+    };
+    let last = |step: &&Step| step.verifies() && !step.is_critical && step.next.iter().any(ends_well);
     for step in steps.iter().filter(last) {
         found.push(
             at(
@@ -102,7 +105,7 @@ fn ends(graph: &Graph<'_>, at: &impl Fn(&Step, String) -> Problem) -> Vec<Proble
                 at(step, "`leaveAlone` can be reached after a change".to_owned())
                     .help("end with `healed` there: the recorder takes leaveAlone for a healing that changed nothing"),
             );
-        } else if !step.gives_up() && name != LEAVE_ALONE && unchanged.contains(name) {
+        } else if !step.gives_up() && name != LEAVE_ALONE && unchanged.contains(name) && !graph.reports(step) {
             found.push(
                 at(step, format!("the end `{name}` can be reached without a change"))
                     .help("end with `leaveAlone` there: nothing was healed, so no attempt was spent"),
@@ -149,6 +152,15 @@ impl<'a> Graph<'a> {
 
     fn reachable(&self) -> HashSet<&'a str> {
         self.from(self.steps.first().into_iter().collect())
+    }
+
+    /// Whether a step tells people of what made the automation fail: nothing leads to it but failures of critical steps.
+    fn reports(&self, step: &Step) -> bool {
+        let name = step.name.as_str();
+        let fails_to = |other: &&Step| other.on_failure.as_ref().is_ok_and(|next| next == name);
+        step.calls_a_human()
+            && self.steps.iter().all(|other| !other.next.iter().any(|next| next == name))
+            && self.steps.iter().filter(fails_to).all(|other| other.is_critical)
     }
 
     /// The steps that change something, and those that may come after one.

@@ -20,13 +20,13 @@ static WITHOUT_RESOURCES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 /// (CloudWatch API reference, 2026-11), and no runbook reads one.
 const ALARMS: &str = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*";
 
-/// The statements of the runbook's role, for the calls that this rule's runbook makes and no others. `template` is the
-/// runbook before rendering: a call that only some rules make is still a call of the kind. `scope` gives `Resource` and
-/// `Condition` of one of the target's scopes.
+/// The statements of a role, for the calls that this rule's runbook makes and no others. `written` is all that the kind's
+/// runbooks are rendered from: a call that only some rules make, or the other one, is still a call of the kind. `scope` gives
+/// `Resource` and `Condition` of one of the target's scopes.
 pub(super) fn statements(
     kind: &Kind,
     runbook: &Runbook,
-    template: &str,
+    written: &str,
     scope: &dyn Fn(&str) -> Result<Node, Problem>,
 ) -> Result<Vec<Node>, Vec<Problem>> {
     let place = |problem: Problem, key: &str| {
@@ -42,7 +42,7 @@ pub(super) fn statements(
                 .help(format!("add `{call}:` to `permissions` in kind.yaml, with the narrowest resources")),
         );
     }
-    for granted in permissions.keys().filter(|granted| !calls.contains(*granted) && !mentions(template, granted)) {
+    for granted in permissions.keys().filter(|granted| !calls.contains(*granted) && !mentions(written, granted)) {
         let message = format!("`{}` grants {granted}, which its runbook never calls", kind.id);
         problems.push(place(Problem::error(message), granted).help("remove the grant"));
     }

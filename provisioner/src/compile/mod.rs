@@ -16,7 +16,9 @@ mod quotas;
 mod references;
 mod resources;
 mod runbook;
+mod settings;
 mod stacks;
+mod step;
 mod template;
 mod workloads;
 
@@ -26,8 +28,10 @@ pub use limits::{MAX_INLINE_TEMPLATE, MAX_TEMPLATE};
 pub use partition::Placement;
 pub use quotas::Counted;
 pub use references::shown;
-pub use runbook::{Runbook, Step};
+pub use runbook::{Runbook, Starter};
+pub use settings::Settings;
 pub use stacks::Core;
+pub use step::Step;
 pub(crate) use template::references;
 pub use template::{Block, Resource, Template};
 pub use workloads::HealedWorkload;
@@ -85,6 +89,8 @@ pub struct CompiledRule {
     pub lease: Option<u64>,
     /// The statements of the runbook's role.
     pub statements: Vec<Node>,
+    /// What keeps AWS's own healing of its target set.
+    pub settings: Option<Settings>,
     /// Its resources.
     pub resources: usize,
 }
@@ -306,12 +312,12 @@ impl<'a> Compiler<'a> {
         if kind.has_runbook {
             let source = self.renderer.render_runbook(&kind.runbook_template(), &context).map_err(single)?;
             let node = yaml::parse(&source).map_err(single)?;
-            let parsed = Runbook::parse(&source, &node, &identity)?;
-            let template = self.catalog.files.source(&kind.runbook_template());
-            statements =
-                iam::statements(kind, &parsed, template.text(), &|scope| self.scope(&healing, scope, &context))?;
+            let parsed = Runbook::parse(&source, &node, &identity, Starter::Guard)?;
+            let written = self.written(kind);
+            statements = iam::statements(kind, &parsed, &written, &|scope| self.scope(&healing, scope, &context))?;
             runbook = Some(parsed);
         }
+        let mut settings = self.settings(stack, &healing, kind, &context)?;
         let alarms = alarms::read(&resources, &self.names);
         let events = events::read(&resources);
         let scope = alarms::RuleScope { identity: &identity, filters: fleet_filters(stack, &healing) };
@@ -332,6 +338,7 @@ impl<'a> Compiler<'a> {
             resources.push(self.role_resource(stack, &healing, &statements));
             resources.push(self.document_resource(stack, &healing, runbook, lease));
         }
+        resources.extend(settings.iter().flat_map(|settings| self.settings_resources(stack, &healing, settings)));
         resources.extend(self.mute_resources(stack, &healing, &alarms));
         problems.extend(limits::check_references(&identity, resources.iter()));
         problems.extend(limits::check_sizes(&identity, &resources, &self.environment.region));
@@ -339,10 +346,21 @@ impl<'a> Compiler<'a> {
             return Err(problems);
         }
         template::qualify(&mut resources, &healstack_model::naming::logical_id(&healing.rule.name));
-        let filled = resources.iter_mut().map(|resource| &mut resource.body).chain(&mut statements);
+        let set = settings.iter_mut().flat_map(|settings| &mut settings.statements);
+        let filled = resources.iter_mut().map(|resource| &mut resource.body).chain(&mut statements).chain(set);
         filled.for_each(|node| references::fill_in(node, &healing.references));
-        let rule =
-            CompiledRule { identity, alarms, events, runbook, lease, statements, resources: resources.len(), healing };
+        let resource_count = resources.len();
+        let rule = CompiledRule {
+            identity,
+            alarms,
+            events,
+            runbook,
+            lease,
+            statements,
+            settings,
+            resources: resource_count,
+            healing,
+        };
         let block = Block { heading: heading(&rule, kind), resources };
         Ok((rule, block))
     }

@@ -31,38 +31,15 @@ impl Compiler<'_> {
 
     /// The role that the rule's runbook assumes.
     pub(super) fn role_resource(&self, stack: &StackName, healing: &HealingLoop, statements: &[Node]) -> Resource {
-        let map = |entries: Vec<(&str, Node)>| {
-            Node::map(entries.into_iter().map(|(key, value)| Entry::new(key, value)).collect())
+        let name = &healing.rule.name;
+        let role = AutomationRole {
+            id: "RunbookRole",
+            name: self.names.role(stack, name),
+            path: self.names.runbook_role_path(),
+            description: format!("Runbook of {stack}/{name}"),
+            comment: "Derived from what the runbook calls, limited to what the rule's target selects.",
         };
-        let executions = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:automation-execution/*";
-        let trust = map(vec![
-            ("Effect", "Allow".into()),
-            ("Principal", map(vec![("Service", "ssm.amazonaws.com".into())])),
-            ("Action", "sts:AssumeRole".into()),
-            (
-                "Condition",
-                map(vec![
-                    ("StringEquals", map(vec![("aws:SourceAccount", Node::from("AWS::AccountId").tagged("Ref"))])),
-                    ("ArnLike", map(vec![("aws:SourceArn", Node::from(executions).tagged("Sub"))])),
-                ]),
-            ),
-        ]);
-        let document =
-            |statements: Vec<Node>| map(vec![("Version", "2012-10-17".into()), ("Statement", statements.into())]);
-        let policy = map(vec![("PolicyName", "runbook".into()), ("PolicyDocument", document(statements.to_vec()))]);
-        let properties = map(vec![
-            ("RoleName", self.names.role(stack, &healing.rule.name).into()),
-            ("Path", self.names.runbook_role_path().into()),
-            ("Description", format!("Runbook of {stack}/{}", healing.rule.name).into()),
-            ("AssumeRolePolicyDocument", document(vec![trust])),
-            ("Policies", vec![policy].into()),
-        ]);
-        let body = map(vec![("Type", "AWS::IAM::Role".into()), ("Properties", properties)]);
-        Resource {
-            id: "RunbookRole".to_owned(),
-            comment: Some("Derived from what the runbook calls, limited to what the rule's target selects.".to_owned()),
-            body,
-        }
+        role.resource(statements)
     }
 
     /// The windows in which the rule's alarms are muted.
@@ -116,23 +93,81 @@ impl Compiler<'_> {
             let at = entries.len().min(2);
             entries.insert(at, Entry::new("assumeRole", Node::from("RunbookRole.Arn").tagged("GetAtt")));
         }
-        let properties = vec![
-            Entry::new("Name", self.names.document(stack, &healing.rule.name)),
-            Entry::new("DocumentType", "Automation"),
-            Entry::new("DocumentFormat", "YAML"),
-            // A change makes a new version and keeps the name, so that a running healing goes on with its own.
-            Entry::new("UpdateMethod", "NewVersion"),
-            Entry::new("TargetType", "/"),
-            Entry::new("Content", content),
-        ];
-        let body = vec![Entry::new("Type", "AWS::SSM::Document"), Entry::new("Properties", Node::map(properties))];
-        Resource {
-            id: "Runbook".to_owned(),
-            comment: Some(format!(
-                "Takes at most {} s; its lease is {lease} s. {}",
-                runbook.worst_case, runbook.description
-            )),
-            body: Node::map(body),
-        }
+        automation_document(
+            "Runbook",
+            self.names.document(stack, &healing.rule.name),
+            "/",
+            content,
+            format!("Takes at most {} s; its lease is {lease} s. {}", runbook.worst_case, runbook.description),
+        )
     }
+}
+
+/// A role that Systems Manager's Automation assumes in this account, and nobody else.
+pub(super) struct AutomationRole<'a> {
+    /// Its logical id.
+    pub(super) id: &'a str,
+    /// Its name.
+    pub(super) name: String,
+    /// Its IAM path.
+    pub(super) path: String,
+    /// Its description.
+    pub(super) description: String,
+    /// For the reader of the template.
+    pub(super) comment: &'a str,
+}
+
+impl AutomationRole<'_> {
+    /// The role, with these statements.
+    pub(super) fn resource(self, statements: &[Node]) -> Resource {
+        let map = |entries: Vec<(&str, Node)>| {
+            Node::map(entries.into_iter().map(|(key, value)| Entry::new(key, value)).collect())
+        };
+        let executions = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:automation-execution/*";
+        let trust = map(vec![
+            ("Effect", "Allow".into()),
+            ("Principal", map(vec![("Service", "ssm.amazonaws.com".into())])),
+            ("Action", "sts:AssumeRole".into()),
+            (
+                "Condition",
+                map(vec![
+                    ("StringEquals", map(vec![("aws:SourceAccount", Node::from("AWS::AccountId").tagged("Ref"))])),
+                    ("ArnLike", map(vec![("aws:SourceArn", Node::from(executions).tagged("Sub"))])),
+                ]),
+            ),
+        ]);
+        let document =
+            |statements: Vec<Node>| map(vec![("Version", "2012-10-17".into()), ("Statement", statements.into())]);
+        let policy = map(vec![("PolicyName", "runbook".into()), ("PolicyDocument", document(statements.to_vec()))]);
+        let properties = map(vec![
+            ("RoleName", self.name.into()),
+            ("Path", self.path.into()),
+            ("Description", self.description.into()),
+            ("AssumeRolePolicyDocument", document(vec![trust])),
+            ("Policies", vec![policy].into()),
+        ]);
+        let body = map(vec![("Type", "AWS::IAM::Role".into()), ("Properties", properties)]);
+        Resource { id: self.id.to_owned(), comment: Some(self.comment.to_owned()), body }
+    }
+}
+
+/// An Automation document. `target_type` is the type of the resources that it is for, `/` where it is for any.
+pub(super) fn automation_document(
+    id: &str,
+    name: String,
+    target_type: &str,
+    content: Node,
+    comment: String,
+) -> Resource {
+    let properties = vec![
+        Entry::new("Name", name),
+        Entry::new("DocumentType", "Automation"),
+        Entry::new("DocumentFormat", "YAML"),
+        // A change makes a new version and keeps the name, so that a running automation goes on with its own.
+        Entry::new("UpdateMethod", "NewVersion"),
+        Entry::new("TargetType", target_type),
+        Entry::new("Content", content),
+    ];
+    let body = vec![Entry::new("Type", "AWS::SSM::Document"), Entry::new("Properties", Node::map(properties))];
+    Resource { id: id.to_owned(), comment: Some(comment), body: Node::map(body) }
 }

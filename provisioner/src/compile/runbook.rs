@@ -1,129 +1,45 @@
 //! A runbook as typed steps, and what must be true of every runbook: its graph, its variables, its worst case.
 
 use super::graph;
+use super::step::{Step, impure, irrevocable, read};
 use crate::diagnostics::{Problem, Source};
-use crate::yaml::{Entry, Node, Span, Value};
+use crate::yaml::{Entry, Node};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Systems Manager's own limit on one `aws:executeAwsApi` call, in seconds (Automation actions reference, 2026-11).
-pub(super) const API_TIMEOUT: u64 = 25;
-/// Actions whose worst case, permissions and verification the compiler understands.
-const ACTIONS: [&str; 7] = [
-    "aws:executeAwsApi",
-    "aws:waitForAwsResourceProperty",
-    "aws:assertAwsResourceProperty",
-    "aws:branch",
-    "aws:sleep",
-    "aws:runCommand",
-    "aws:approve",
-];
-/// What `aws:runCommand` calls with the runbook's role (Automation actions reference, 2026-11): it sends the command and
-/// asks until every invocation has ended.
-const COMMAND_CALLS: [&str; 3] = ["ssm:SendCommand", "ssm:ListCommands", "ssm:ListCommandInvocations"];
-/// How the names of calls begin that take away what no other call gives back.
-const DESTROYING: [&str; 6] = ["Delete", "Terminate", "Purge", "Deregister", "Release", "Flush"];
 /// Systems Manager quota, 2026-11: 64 KB a document.
 const MAX_DOCUMENT: usize = 64 * 1024;
-/// What the guard gives to every runbook besides `ResourceId`, whose pattern is the kind's.
-const GIVEN: [&str; 2] = ["RuleName", "HealEventId"];
 
-/// One step.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Its name.
-    pub name: String,
-    /// `aws:executeAwsApi` and the like.
-    pub action: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// Its inputs.
-    pub inputs: Node,
-    /// The names of its outputs.
-    pub outputs: Vec<String>,
-    /// Limit of one attempt, in seconds.
-    pub timeout: u64,
-    /// How often it is tried.
-    pub attempts: u64,
-    /// Where it goes on success.
-    pub next: Vec<String>,
-    /// Where it goes on failure: `Ok` a step, `Err` what else `onFailure` says, `Abort` where it says nothing.
-    pub on_failure: Result<String, String>,
-    /// Whether its failure fails the automation.
-    pub is_critical: bool,
-    /// Whether the automation ends here.
-    pub is_end: bool,
-    /// Where it stands in the rendered template.
-    pub span: Span,
+/// Who starts a runbook, which decides what it is given besides `ResourceId`, whose pattern is the kind's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starter {
+    /// The guard: a healing.
+    Guard,
+    /// State Manager: what keeps AWS's own healing set.
+    Association,
 }
 
-impl Step {
-    /// `Service:Api` when the step calls AWS.
-    #[must_use]
-    pub fn call(&self) -> Option<String> {
-        let text = |key| self.inputs.get(key).and_then(Node::as_str);
-        Some(format!("{}:{}", text("Service")?, text("Api")?))
-    }
-
-    /// Every `Service:Api` that the step calls with the runbook's role.
-    #[must_use]
-    pub fn calls(&self) -> Vec<String> {
-        match self.action.as_str() {
-            "aws:runCommand" => COMMAND_CALLS.map(str::to_owned).to_vec(),
-            "aws:approve" if self.inputs.get("NotificationArn").is_some() => vec!["sns:Publish".to_owned()],
-            "aws:approve" => Vec::new(),
-            _ => self.call().into_iter().collect(),
+impl Starter {
+    const fn given(self) -> [&'static str; 2] {
+        match self {
+            Self::Guard => ["RuleName", "HealEventId"],
+            Self::Association => ["RuleName", ASSUME_ROLE],
         }
     }
 
-    /// Whether the step changes something. What a command does on a host is not known here, so it counts as a change.
-    #[must_use]
-    pub fn writes(&self) -> bool {
-        let api = self.inputs.get("Api").and_then(Node::as_str).unwrap_or_default();
-        match self.action.as_str() {
-            "aws:executeAwsApi" => !self.calls_a_human() && !is_read(api),
-            action => action == "aws:runCommand",
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Guard => "the guard",
+            Self::Association => "the association",
         }
     }
-
-    /// Whether the step opens an `OpsItem`, which is how a runbook gives up.
-    #[must_use]
-    pub fn calls_a_human(&self) -> bool {
-        self.call().as_deref() == Some("ssm:CreateOpsItem")
-    }
-
-    /// Whether the step ends a healing that failed, by the `OpsItem`'s severity: 1 and 2 ask people to act, 3 and 4 tell them
-    /// what is left to do after one that succeeded (`OpsCenter`'s words are critical, high, medium, low).
-    #[must_use]
-    pub fn gives_up(&self) -> bool {
-        let severity = self.inputs.get("Severity").and_then(Node::as_str).unwrap_or_default();
-        self.calls_a_human() && !["3", "4"].contains(&severity)
-    }
-
-    /// Whether the step can fail for reasons that are not the runbook's own.
-    #[must_use]
-    pub fn can_fail(&self) -> bool {
-        (self.action == "aws:approve" || !self.calls().is_empty()) && !self.calls_a_human()
-    }
-
-    /// Whether the step proves something.
-    #[must_use]
-    pub fn verifies(&self) -> bool {
-        matches!(self.action.as_str(), "aws:waitForAwsResourceProperty" | "aws:assertAwsResourceProperty")
-    }
-
-    /// Longest time that the step takes, in seconds.
-    #[must_use]
-    pub fn worst_case(&self) -> u64 {
-        self.timeout * self.attempts
-    }
 }
 
-/// Whether an API call or IAM action only reads, by AWS's naming of them.
-#[must_use]
-pub(super) fn is_read(api: &str) -> bool {
-    ["Describe", "Get", "List", "Search", "BatchGet"].iter().any(|verb| api.starts_with(verb))
-}
+/// The parameter by which State Manager wants to name the role of a runbook ("Scheduling automations with State Manager
+/// associations", 2026-11).
+pub(super) const ASSUME_ROLE: &str = "AutomationAssumeRole";
+/// The logical id of the role of a settings document.
+pub(super) const SETTINGS_ROLE: &str = "SettingsRole";
 
 /// A runbook.
 #[derive(Debug, Clone)]
@@ -140,7 +56,7 @@ pub struct Runbook {
 
 impl Runbook {
     /// Reads a rendered runbook and checks it.
-    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Arc<Source>, node: &Node, identity: &str, starter: Starter) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let steps: Vec<Step> = node
             .get("mainSteps")
@@ -156,8 +72,9 @@ impl Runbook {
             return Err(problems);
         }
         problems.extend(steps.iter().filter_map(|step| irrevocable(step, source)));
-        problems.extend(parameters(source, node));
-        let content = complete(node, identity);
+        problems.extend(steps.iter().filter_map(|step| impure(step, source)));
+        problems.extend(parameters(source, node, starter));
+        let content = complete(node, identity, starter);
         problems.extend(variables(source, &content, &steps));
         problems.extend(graph::check(source, &steps));
         let size = content.to_json().to_string().len();
@@ -179,108 +96,8 @@ impl Runbook {
     }
 }
 
-fn read(source: &Arc<Source>, node: &Node, problems: &mut Vec<Problem>) -> Option<Step> {
-    let text = |key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
-    let Some(name) = text("name") else {
-        problems.push(Problem::error("a step has no `name`").at(source, node.span));
-        return None;
-    };
-    let Some(action) = text("action") else {
-        problems.push(Problem::error(format!("step `{name}` has no `action`")).at(source, node.span));
-        return None;
-    };
-    let inputs = node.get("inputs").cloned().unwrap_or_else(|| Node::map(Vec::new()));
-    let number = |key: &str| node.get(key).and_then(Node::as_int).and_then(|number| u64::try_from(number).ok());
-    if !ACTIONS.contains(&action.as_str()) {
-        let message = format!("step `{name}` uses {action}, which the compiler does not know");
-        problems.push(Problem::error(message).at(source, node.span).help(format!("use one of {}", ACTIONS.join(", "))));
-    }
-    let attempts = match node.get("maxAttempts") {
-        None => Some(1),
-        Some(attempts) => attempts.as_int().and_then(|attempts| u64::try_from(attempts).ok()).filter(|n| *n > 0),
-    };
-    let attempts = attempts.unwrap_or_else(|| {
-        problems.push(
-            Problem::error(format!("`maxAttempts` of step `{name}` must be a whole number")).at(source, node.span),
-        );
-        1
-    });
-    let timeout = match action.as_str() {
-        "aws:executeAwsApi" | "aws:branch" => API_TIMEOUT,
-        "aws:sleep" => {
-            let duration = inputs.get("Duration").and_then(Node::as_str).and_then(iso_seconds);
-            duration.unwrap_or_else(|| {
-                let message = format!("step `{name}` has no `Duration` of hours, minutes and seconds");
-                problems.push(Problem::error(message).at(source, node.span).help("write one like PT5M or PT1H30M"));
-                0
-            })
-        }
-        _ => number("timeoutSeconds").unwrap_or_else(|| {
-            let message = format!("step `{name}` has no `timeoutSeconds`, so its worst case is not known");
-            problems.push(Problem::error(message).at(source, node.span));
-            0
-        }),
-    };
-    let on_failure = text("onFailure").unwrap_or_else(|| "Abort".to_owned());
-    let on_failure = on_failure.strip_prefix("step:").map(str::to_owned).ok_or(on_failure);
-    let mut next: Vec<String> = text("nextStep").into_iter().collect();
-    if action == "aws:branch" {
-        let choices = inputs.get("Choices").map(Node::items).unwrap_or_default();
-        next.extend(choices.iter().filter_map(|choice| choice.get("NextStep")?.as_str().map(str::to_owned)));
-        next.extend(inputs.get("Default").and_then(Node::as_str).map(str::to_owned));
-    }
-    let outputs = node.get("outputs").map(Node::items).unwrap_or_default();
-    Some(Step {
-        description: text("description"),
-        outputs: outputs.iter().filter_map(|output| output.get("Name")?.as_str().map(str::to_owned)).collect(),
-        attempts,
-        is_critical: !matches!(node.get("isCritical").map(|node| &node.value), Some(Value::Bool(false))),
-        is_end: matches!(node.get("isEnd").map(|node| &node.value), Some(Value::Bool(true))),
-        span: node.span,
-        name,
-        action,
-        inputs,
-        timeout,
-        next,
-        on_failure,
-    })
-}
-
-/// What healing never does, whatever the kind: nothing can give back what was deleted or terminated, and a forced detach
-/// loses what was not yet written.
-fn irrevocable(step: &Step, source: &Arc<Source>) -> Option<Problem> {
-    let call = step.call()?;
-    let (_, api) = call.split_once(':')?;
-    let forced = api == "DetachVolume"
-        && step.inputs.get("Force").is_some_and(|force| !matches!(force.value, Value::Bool(false)));
-    let destroys = DESTROYING.iter().any(|verb| api.starts_with(verb)) || call == "ecs:StopTask" || forced;
-    destroys.then(|| {
-        let message = format!("step `{}` calls {call}, which cannot be taken back", step.name);
-        Problem::error(message).at(source, step.span).help("heal without it, or call a human")
-    })
-}
-
-/// Seconds of an ISO 8601 duration of hours, minutes and seconds, as `aws:sleep` takes it.
-fn iso_seconds(text: &str) -> Option<u64> {
-    let mut total = 0;
-    let mut rest = text.strip_prefix("PT")?;
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let number: u64 = rest.get(..digits)?.parse().ok()?;
-        total += number
-            * match rest.get(digits..=digits)? {
-                "H" => 3600,
-                "M" => 60,
-                "S" => 1,
-                _ => return None,
-            };
-        rest = &rest[digits + 1..];
-    }
-    Some(total)
-}
-
-/// Every parameter is bounded, and has a source: the guard gives it, or it has a default.
-fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
+/// Every parameter is bounded, and has a source: who starts the runbook gives it, or it has a default.
+fn parameters(source: &Arc<Source>, node: &Node, starter: Starter) -> Vec<Problem> {
     let mut found = Vec::new();
     for entry in node.get("parameters").map(Node::entries).unwrap_or_default() {
         let name = &entry.key;
@@ -293,15 +110,16 @@ fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
                     .help("bound it with `allowedPattern` or `allowedValues`"),
             );
         }
-        if GIVEN.contains(&name.as_str()) {
+        if starter.given().contains(&name.as_str()) {
             found.push(Problem::error(format!("the compiler adds the parameter `{name}`")).at(source, entry.key_span));
         } else if name != "ResourceId" && entry.value.get("default").is_none() {
             found.push(
                 Problem::error(format!("nothing gives the runbook's parameter `{name}` a value"))
                     .at(source, entry.key_span)
                     .help(format!(
-                        "give it a `default` from the rule; the guard gives only ResourceId, {}",
-                        GIVEN.join(", ")
+                        "give it a `default` from the rule; {} gives only ResourceId, {}",
+                        starter.name(),
+                        starter.given().join(", ")
                     )),
             );
         }
@@ -310,14 +128,14 @@ fn parameters(source: &Arc<Source>, node: &Node) -> Vec<Problem> {
         found.push(
             Problem::error("the runbook has no parameter `ResourceId`")
                 .at(source, node.span)
-                .help("add it, with an `allowedPattern`: it is what the guard heals"),
+                .help("add it, with an `allowedPattern`: it names what the runbook is for"),
         );
     }
     found
 }
 
 /// The document with what every runbook has.
-fn complete(node: &Node, identity: &str) -> Node {
+fn complete(node: &Node, identity: &str, starter: Starter) -> Node {
     let parameter = |description: &str, pattern: &str, default: Option<String>| {
         let mut entries = vec![
             Entry::new("type", "String"),
@@ -328,13 +146,18 @@ fn complete(node: &Node, identity: &str) -> Node {
         Node::map(entries)
     };
     let mut parameters = node.get("parameters").map(Node::entries).unwrap_or_default().to_vec();
-    let given = [
-        ("The rule that heals.", format!("^{identity}$"), Some(identity.to_owned())),
-        ("The healing's event id.", "^[0-9a-fA-F-]{36}$".to_owned(), None),
-    ];
-    for (name, (description, pattern, default)) in GIVEN.into_iter().zip(given) {
-        parameters.push(Entry::new(name, parameter(description, &pattern, default)));
-    }
+    let [rule, other] = starter.given();
+    let its_rule = format!("^{identity}$");
+    parameters.push(Entry::new(rule, parameter("The rule that heals.", &its_rule, Some(identity.to_owned()))));
+    let other_one = match starter {
+        Starter::Guard => parameter("The healing's event id.", "^[0-9a-fA-F-]{36}$", None),
+        Starter::Association => Node::map(vec![
+            Entry::new("type", "AWS::IAM::Role::Arn"),
+            Entry::new("description", "The role that this runs with."),
+            Entry::new("default", Node::from(format!("{SETTINGS_ROLE}.Arn")).tagged("GetAtt")),
+        ]),
+    };
+    parameters.push(Entry::new(other, other_one));
     let mut entries = vec![Entry::new("schemaVersion", "0.3")];
     entries.extend(node.entry("description").cloned());
     entries.push(Entry::new("parameters", Node::map(parameters)));
@@ -385,6 +208,7 @@ fn references(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::step::API_TIMEOUT;
     use super::*;
     use crate::yaml;
 
@@ -393,7 +217,7 @@ mod tests {
             "description: d\nparameters:\n  ResourceId: {{type: String, allowedPattern: x}}\nmainSteps:\n{steps}"
         );
         let source = Source::new("runbook", text);
-        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r").unwrap()
+        Runbook::parse(&source, &yaml::parse(&source).unwrap(), "s/r", Starter::Guard).unwrap()
     }
 
     #[test]
@@ -412,21 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn durations_of_aws_sleep() {
-        assert_eq!(iso_seconds("PT5M"), Some(300));
-        assert_eq!(iso_seconds("PT1H30M10S"), Some(5410));
-        for wrong in ["5M", "PT5", "PTM", "P1D"] {
-            assert_eq!(iso_seconds(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
     fn every_runbook_takes_what_the_guard_gives() {
         let human =
             "  - {name: human, action: aws:executeAwsApi, inputs: {Service: ssm, Api: CreateOpsItem}, isEnd: true}\n";
         let runbook = parse(human);
         let parameters = runbook.content.get("parameters").unwrap();
-        for name in GIVEN {
+        for name in Starter::Guard.given() {
             assert!(parameters.get(name).is_some(), "{name}");
         }
         assert_eq!(parameters.path(&["RuleName", "allowedPattern"]).and_then(Node::text), Some("^s/r$"));

@@ -64,7 +64,9 @@ pub struct Definition {
     /// What it needs besides its own resources.
     #[serde(default)]
     pub requires: Vec<Requirement>,
-    /// What each API call of the runbook may touch, by `<Service>:<Api>` as the runbook writes them.
+    /// What settings.yaml.hbs keeps set, where the kind has one.
+    pub settings: Option<Settings>,
+    /// What each API call of the runbook and of settings.yaml.hbs may touch, by `<Service>:<Api>` as they write them.
     #[serde(default)]
     pub permissions: IndexMap<String, Grants>,
 }
@@ -278,6 +280,24 @@ pub enum Requirement {
     AgentProbe,
 }
 
+/// AWS's own healing that a kind keeps set on the resources of a rule, which others own.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What is set, from which value on it is left as it is, and what is left alone, in sentences.
+    #[schemars(length(min = 1))]
+    pub sets: Vec<String>,
+    /// The selector's fields that name the resources, each a text or a list of texts; `primary.target_group` is a field within a
+    /// field. A rule without any of them has nothing to set.
+    #[schemars(length(min = 1))]
+    pub resources: Vec<String>,
+    /// The CloudFormation type of the resources, for selectors that can select by `tag`.
+    #[schemars(regex(pattern = "^AWS::[A-Za-z0-9]+::[A-Za-z0-9]+$"))]
+    pub resource_type: Option<String>,
+    /// Why it is only reported, whatever the rule says, where setting it would cost something or take the resource away.
+    pub only_reported: Option<String>,
+}
+
 /// What one API call needs.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -315,8 +335,8 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum GrantResources {
-    /// `any` (the action takes no resources), `alarms` (those of the account and region, for `DescribeAlarms`), or a scope of the
-    /// target type: `target` covers what the rule selects.
+    /// `any` (the action takes no resources), `alarms` (those of the account and region, for `DescribeAlarms`), `ledger` (the items of
+    /// it that settings.yaml.hbs reads), or a scope of the target type: `target` covers what the rule selects.
     Scope(String),
     /// These ARNs; `${AWS::Region}` and the like stay CloudFormation's.
     Arns(Vec<String>),

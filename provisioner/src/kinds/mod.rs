@@ -7,6 +7,7 @@
 //! templates/<layer>/<kind>/stack.yaml.hbs          its resources: signals and native healing
 //! templates/<layer>/<kind>/runbook.yaml.hbs        its runbook, where native healing is not enough
 //! templates/<layer>/<kind>/native.yaml.hbs         AWS's own healing, as properties of a workload's resources
+//! templates/<layer>/<kind>/settings.yaml.hbs       what keeps AWS's own healing set on resources that others own
 //! templates/core|account|artifacts/stack.yaml.hbs  Healstack's own stacks
 //! ```
 //! The folders are built into the binary. A project's own `templates/` adds to them; a file there replaces the
@@ -16,7 +17,7 @@ mod definition;
 mod files;
 
 pub use definition::{
-    Decided, Definition, Grant, GrantResources, Grants, HealedBy, Relation, Requirement, ResourceName, Target,
+    Decided, Definition, Grant, GrantResources, Grants, HealedBy, Relation, Requirement, ResourceName, Settings, Target,
 };
 pub use files::TemplateFiles;
 
@@ -67,6 +68,12 @@ impl Kind {
     #[must_use]
     pub fn runbook_template(&self) -> String {
         format!("{}/runbook.yaml.hbs", self.id)
+    }
+
+    /// The template that keeps AWS's own healing set. The kind has one exactly where `settings` says what it sets.
+    #[must_use]
+    pub fn settings_template(&self) -> String {
+        format!("{}/settings.yaml.hbs", self.id)
     }
 }
 
@@ -170,6 +177,14 @@ impl Catalog {
                 Problem::error("`resource` needs `dimensions`, or `from`, and not both").at(&source, span).help(
                     "the guard must know what to lease: by the dimensions of the alarms, or by a field of the selector that names one resource",
                 ),
+            );
+        }
+        if definition.settings.is_some() != self.files.contains(&format!("{id}/settings.yaml.hbs")) {
+            let span = node.get("settings").map_or(node.span, |node| node.span);
+            problems.push(
+                Problem::error(format!("the kind `{id}` has only one of `settings` and settings.yaml.hbs"))
+                    .at(&source, span)
+                    .help("`settings` in kind.yaml says for people what settings.yaml.hbs sets: add the other, or remove it"),
             );
         }
         let known = |name: &str| definition.parameters.contains_key(name);

@@ -20,6 +20,8 @@ use super::time;
 pub(super) struct Attributes {
     pub(super) mode: String,
     pub(super) until: Option<i64>,
+    /// `until` as runbooks compare it, which know the time as text only.
+    pub(super) until_text: Option<String>,
     #[serde(default)]
     pub(super) reason: String,
     #[serde(default)]

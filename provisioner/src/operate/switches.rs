@@ -162,6 +162,7 @@ async fn set(
     let attributes = Attributes {
         mode: request.verb.switch().as_str().to_owned(),
         until: report.until,
+        until_text: request.until.map(time::automation),
         reason: request.reason.clone(),
         by: who.arn.clone(),
         since_time: time::rfc3339(now),

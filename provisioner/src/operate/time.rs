@@ -14,6 +14,12 @@ pub fn now() -> Timestamp {
     crate::deploy::clock::now()
 }
 
+/// A moment as Systems Manager's `{{ global:DATE_TIME }}` writes it: `2026-11-24_10.00.00` (Automation system variables, 2026-11).
+#[must_use]
+pub(super) fn automation(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d_%H.%M.%S").to_string()
+}
+
 /// A moment as it is written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {

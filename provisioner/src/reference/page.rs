@@ -2,10 +2,11 @@
 //! alarms, runbook and role say is taken from a compiled example, so that a page cannot say anything else.
 
 use super::{cell, name};
-use crate::compile::CompiledRule;
+use crate::compile::{CompiledRule, Step};
 use crate::describe::{Grant, deed};
 use crate::kinds::{Catalog, Decided, HealedBy, Kind, Relation};
 use crate::text::{bare, lower_first, seconds};
+use crate::yaml::Node;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -24,7 +25,8 @@ pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule) -> Stri
     detection(&mut out, kind, rule);
     list(&mut out, "What AWS heals by itself, and what it needs", definition.native.iter().cloned());
     runbook(&mut out, kind, rule);
-    permissions(&mut out, rule);
+    permissions(&mut out, "What it may touch", "The runbook's role", &rule.statements);
+    settings(&mut out, kind, rule);
     list(&mut out, "What it never does", definition.never.iter().cloned());
     table(&mut out, "Parameters", "parameters", &definition.parameters);
     table(&mut out, "Signal", "signal", &definition.signal);
@@ -101,19 +103,43 @@ fn runbook(out: &mut String, kind: &Kind, rule: &CompiledRule) {
         seconds(runbook.worst_case),
         seconds(lease)
     );
-    for (index, step) in runbook.steps.iter().enumerate() {
+    steps(out, &runbook.steps);
+}
+
+fn steps(out: &mut String, steps: &[Step]) {
+    for (index, step) in steps.iter().enumerate() {
         let why = step.description.as_deref().map(|why| format!(" <br> {why}")).unwrap_or_default();
         let deed = cell(&deed(step));
         let _ = writeln!(out, "| {} | `{}` | {deed}{} |", index + 1, step.name, cell(&why));
     }
 }
 
-fn permissions(out: &mut String, rule: &CompiledRule) {
-    if rule.statements.is_empty() {
+/// What is kept set of AWS's own healing, step by step.
+fn settings(out: &mut String, kind: &Kind, rule: &CompiledRule) {
+    let Some((definition, settings)) = kind.definition.settings.as_ref().zip(rule.settings.as_ref()) else { return };
+    list(out, "What is kept set of it", definition.sets.iter().cloned());
+    let enforced = match &definition.only_reported {
+        Some(because) => format!("Only reported, whatever `enforce` says: {because}."),
+        None => "With `enforce: false`, and in a rule that observes, what is weaker is only reported, as an OpsItem."
+            .to_owned(),
+    };
+    let _ = write!(
+        out,
+        "\nA State Manager association looks once a day, and at once when it is made or changed, at one resource after the other. What is set as strong, or stronger, stays, and nothing is set while the rule is paused or a healing holds the resource. {enforced}\n\n| | step | what it does |\n|---|---|---|\n"
+    );
+    steps(out, &settings.runbook.steps);
+    permissions(out, "What that may touch", "Its role", &settings.statements);
+}
+
+fn permissions(out: &mut String, title: &str, role: &str, statements: &[Node]) {
+    if statements.is_empty() {
         return;
     }
-    out.push_str("\n## What it may touch\n\nThe runbook's role in the example above, derived from the calls:\n\n| actions | on | where |\n|---|---|---|\n");
-    for statement in &rule.statements {
+    let _ = write!(
+        out,
+        "\n## {title}\n\n{role} in the example above, derived from the calls:\n\n| actions | on | where |\n|---|---|---|\n"
+    );
+    for statement in statements {
         let grant = Grant::of(statement);
         let code = |texts: &[String]| texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join("<br>");
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

@@ -119,7 +119,7 @@ impl Renderer {
 }
 
 /// The partials that a template names.
-fn partials(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn partials(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{>").skip(1).filter_map(|rest| rest.trim_start().split([' ', '}', '\n']).next())
 }
 

@@ -89,6 +89,12 @@ impl HealingLoop {
         self.rule.enabled && self.mode == Mode::Enforce
     }
 
+    /// Whether AWS's own healing of the target is set where it is weaker, rather than only reported.
+    #[must_use]
+    pub fn enforces(&self) -> bool {
+        self.acts() && self.rule.enforce != Some(false)
+    }
+
     /// Whether the rule's alarms do anything at all.
     #[must_use]
     pub fn signals(&self) -> bool {

@@ -33,6 +33,7 @@ pub(super) fn resolve(
     let stable_for =
         rule.stable_for.or(defaults.stable_for).unwrap_or_else(|| Seconds::clamped(default_stable_for(cooldown.get())));
     problems.extend(relations(source, node, kind, &parameters));
+    problems.extend(enforcement(source, node, &rule, kind));
     for (index, muted) in rule.mute_windows.iter().enumerate() {
         if !MuteWindow::LENGTH.contains(&muted.duration.get()) {
             let span = node.pointer(&format!("/mute_windows/{index}/duration")).map_or(node.span, |node| node.span);
@@ -70,6 +71,24 @@ pub(super) fn resolve(
         span: node.span,
         rule,
     })
+}
+
+/// What a rule says of `enforce`, held against what its kind can set.
+fn enforcement(source: &Arc<Source>, node: &Node, rule: &Rule, kind: &Kind) -> Option<Problem> {
+    let enforce = rule.enforce?;
+    let span = node.get("enforce").map_or(node.span, |node| node.span);
+    match &kind.definition.settings {
+        None => {
+            let message =
+                format!("`{}` has nothing to enforce: its kind sets nothing of what AWS heals by itself", rule.name);
+            Some(Problem::error(message).at(source, span).help("remove `enforce`"))
+        }
+        Some(settings) => settings.only_reported.as_ref().filter(|_| enforce).map(|because| {
+            Problem::warning(format!("`enforce: true` only reports here: {because}"))
+                .at(source, span)
+                .help("leave it out to say nothing, and set what is reported yourself")
+        }),
+    }
 }
 
 /// Errors for parameters that do not fit one another.

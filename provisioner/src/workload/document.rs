@@ -110,8 +110,8 @@ impl Document {
             }
             let written = document.written(at);
             let inside = inside || written.get(properties(written)..)?.starts_with(['{', '[']);
-            let values = at.entries().iter().map(|entry| &entry.value).chain(at.items());
-            values.filter_map(|value| search(document, value, node, inside)).next()
+            let mut values = at.entries().iter().map(|entry| &entry.value).chain(at.items());
+            values.find_map(|value| search(document, value, node, inside))
         }
         search(self, &self.root, node, false).unwrap_or(false)
     }
