@@ -306,10 +306,9 @@ impl Grammar {
     fn setting(&mut self, strong: &[Val], weak: &[Val]) -> (Option<Val>, State) {
         match self.c.below(9) {
             0..=3 => (None, State::Absent),
-            4 | 5 => (Some(self.c.pick(strong)), State::Strong),
             6 => (Some(self.unknown()), State::Unknown),
             7 if self.weak && !weak.is_empty() => (Some(self.c.pick(weak)), State::Weak),
-            7 => (Some(self.c.pick(strong)), State::Strong),
+            4 | 5 | 7 => (Some(self.c.pick(strong)), State::Strong),
             _ => {
                 let then = self.c.pick(strong);
                 let (otherwise, state) = match self.c.below(3) {

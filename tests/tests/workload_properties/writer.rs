@@ -320,7 +320,7 @@ impl Writer {
                 let _ = write!(self.out, "!{name} ");
                 self.flow_value(argument, column);
             }
-            Val::Empty => self.out.push_str(" "),
+            Val::Empty => self.out.push(' '),
             Val::Null | Val::Nil => self.out.push_str(self.c.pick(&["null", "~"])),
             Val::Lines(text) => self.out.push_str(&double(text)),
             _ => {
