@@ -191,6 +191,14 @@ impl Problems {
         self.0.iter().filter(|problem| problem.severity == severity).count()
     }
 
+    /// Says every message and every help in other words.
+    pub fn reword(&mut self, words: impl Fn(&str) -> String) {
+        for problem in &mut self.0 {
+            problem.message = words(&problem.message);
+            problem.help = problem.help.as_deref().map(&words);
+        }
+    }
+
     /// All of them in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()

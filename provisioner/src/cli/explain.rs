@@ -2,14 +2,15 @@
 
 use super::output::{BOLD, DIM, count};
 use super::{Exit, Session, wrap};
-use crate::compile::{AlarmInfo, CompiledRule, Step};
+use crate::compile::{AlarmInfo, CompiledRule, Step, shown, shown_in};
 use crate::describe::{Grant, deed, flow};
 use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
 use crate::project::Compiled;
-use crate::rules::HealingLoop;
+use crate::rules::{HealingLoop, Origin, Reference};
 use crate::schema::{list, nearest};
 use crate::text::seconds;
+use crate::workload::Change;
 use crate::yaml::Node;
 use healstack_model::Mode;
 use serde_json::{Value, json};
@@ -33,8 +34,26 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         Err(problem) => return printer.fail(problem),
     };
     let kind = &compiled.catalog.kinds[&rule.healing.kind];
-    printer.result(&wrap::to_terminal(&text(rule, kind)), value(rule, kind), &problems);
+    let workload = workload(&compiled, rule);
+    let text = shown(&text(rule, kind, workload.as_ref()));
+    printer.result(&wrap::to_terminal(&text), shown_in(value(rule, kind, workload.as_ref())), &problems);
     Exit::Success
+}
+
+/// The template that the rule's target stands in, and what the rule changes there.
+struct InWorkload<'a> {
+    path: &'a str,
+    changes: Vec<&'a Change>,
+}
+
+fn workload<'a>(compiled: &'a Compiled, rule: &CompiledRule) -> Option<InWorkload<'a>> {
+    let in_template = |reference: &Reference| matches!(reference.origin, Origin::Resource { .. });
+    rule.healing.references.iter().find(|reference| in_template(reference))?;
+    let (file, _) = rule.identity.split_once('/')?;
+    // The first of a rule file's stacks, which is not the rule's own where the file became several.
+    let healed = compiled.stacks.iter().find(|stack| stack.folder == file)?.workload.as_ref()?;
+    let changes = healed.changes.iter().filter(|change| change.rule == rule.identity).collect();
+    Some(InWorkload { path: &healed.path, changes })
 }
 
 fn find<'a>(compiled: &'a Compiled, wanted: &str) -> Result<&'a CompiledRule, Problem> {
@@ -60,12 +79,15 @@ fn find<'a>(compiled: &'a Compiled, wanted: &str) -> Result<&'a CompiledRule, Pr
     }
 }
 
-fn text(rule: &CompiledRule, kind: &Kind) -> String {
+fn text(rule: &CompiledRule, kind: &Kind, workload: Option<&InWorkload<'_>>) -> String {
     let healing = &rule.healing;
     let mut out = String::new();
     let _ = writeln!(out, "{BOLD}{}{BOLD:#}  {DIM}{}{DIM:#}\n{}", rule.identity, kind.id, kind.definition.summary);
     let _ = writeln!(out, "\n{BOLD}Now{BOLD:#}\n  {}", state(rule));
     let _ = writeln!(out, "  Target: {} {}", healing.target_type, flow(&healing.selector));
+    for reference in &healing.references {
+        let _ = writeln!(out, "  {:<7} ${{{}}} is {}", "", reference.variable, origin(&reference.origin));
+    }
 
     heading(&mut out, "What AWS heals by itself");
     for sentence in &kind.definition.native {
@@ -100,7 +122,12 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         steps(&mut out, &runbook.steps);
     }
     let _ = writeln!(out, "  Healed when: {}", kind.definition.verification);
-    settings(&mut out, rule, kind);
+    if let Some(workload) = workload {
+        in_workload(&mut out, workload);
+    }
+    if workload.is_none() || rule.settings.is_some() {
+        settings(&mut out, rule, kind);
+    }
     heading(&mut out, "What it never does");
     for sentence in &kind.definition.never {
         let _ = writeln!(out, "  - {sentence}");
@@ -118,6 +145,31 @@ fn text(rule: &CompiledRule, kind: &Kind) -> String {
         settings.statements.iter().for_each(|statement| permission(&mut out, statement));
     }
     out
+}
+
+/// Where the value of a reference comes from.
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Resource { id, kind, .. } => format!("{id} of the workload's template, {kind}"),
+        Origin::Import(export) => format!("the export {export} of another stack"),
+        Origin::Ssm(name) => format!("the value of the SSM parameter {name}"),
+        Origin::Parameter => "a parameter of the rules' stack".to_owned(),
+    }
+}
+
+/// What the rule sets in the template of its workload.
+fn in_workload(out: &mut String, workload: &InWorkload<'_>) {
+    heading(out, &format!("What it sets in {}", workload.path));
+    if workload.changes.is_empty() {
+        let _ = writeln!(out, "  Nothing: the template says it already, or the rule is off.");
+    }
+    for change in &workload.changes {
+        let _ = match (&change.was, change.path.as_str()) {
+            (_, "") => writeln!(out, "  {}  added, {}", change.resource, change.value),
+            (Some(was), path) => writeln!(out, "  {}.{path}: {} in place of {was}", change.resource, change.value),
+            (None, path) => writeln!(out, "  {}.{path}: {}", change.resource, change.value),
+        };
+    }
 }
 
 /// What is kept set of AWS's own healing, and whether by this rule.
@@ -229,7 +281,7 @@ fn permission(out: &mut String, statement: &Node) {
     }
 }
 
-fn value(rule: &CompiledRule, kind: &Kind) -> Value {
+fn value(rule: &CompiledRule, kind: &Kind, workload: Option<&InWorkload<'_>>) -> Value {
     let healing = &rule.healing;
     let alarms: Vec<Value> = rule
         .alarms
@@ -250,6 +302,15 @@ fn value(rule: &CompiledRule, kind: &Kind) -> Value {
         "enabled": healing.rule.enabled,
         "mode": healing.mode,
         "target": {&healing.target_type: healing.selector},
+        "references": healing.references.iter().map(|reference| json!({
+            "variable": reference.variable, "is": origin(&reference.origin),
+        })).collect::<Vec<_>>(),
+        "workload": workload.map(|workload| json!({
+            "path": workload.path,
+            "changes": workload.changes.iter().map(|change| json!({
+                "resource": change.resource, "path": change.path, "value": change.value, "was": change.was,
+            })).collect::<Vec<_>>(),
+        })),
         "parameters": healing.parameters,
         "native": kind.definition.native,
         "never": kind.definition.never,

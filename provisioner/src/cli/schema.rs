@@ -4,6 +4,7 @@ use super::{Exit, Session};
 use crate::config::Config;
 use crate::diagnostics::{Problem, Problems};
 use crate::kinds::{Catalog, Kind};
+use crate::rules::reference;
 use crate::schema::generate;
 use healstack_model::RuleFile;
 use serde_json::{Value, json};
@@ -48,6 +49,7 @@ pub(crate) fn rule_files(catalog: &Catalog) -> Option<Value> {
     let rule = schema.pointer_mut("/properties/rules/items")?.as_object_mut()?;
     let branches: Vec<Value> = catalog.kinds.values().map(|kind| branch(catalog, kind)).collect();
     rule.insert("allOf".to_owned(), branches.into());
+    schema["$defs"] = reference::definitions();
     Some(schema)
 }
 
@@ -57,7 +59,7 @@ fn branch(catalog: &Catalog, kind: &Kind) -> Value {
         .definition
         .targets
         .iter()
-        .filter_map(|name| Some((name.clone(), catalog.targets.get(name)?.selector.json().clone())))
+        .filter_map(|name| Some((name.clone(), reference::in_schema(catalog.targets.get(name)?.selector.json()))))
         .collect();
     let one_of: Vec<Value> = targets.keys().map(|name| json!({"required": [name]})).collect();
     json!({
@@ -79,4 +81,32 @@ fn branch(catalog: &Catalog, kind: &Kind) -> Value {
             },
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+    use crate::diagnostics::Source;
+    use crate::kinds::TemplateFiles;
+    use crate::yaml;
+
+    #[test]
+    fn editors_are_told_what_the_compiler_takes() {
+        let mut problems = Problems::default();
+        let catalog = Catalog::load(TemplateFiles::built_in().unwrap(), &mut problems).unwrap();
+        assert!(!problems.has_errors());
+        let schema = rule_files(&catalog).unwrap();
+        let validator = jsonschema::draft202012::options().build(&schema).unwrap();
+        let rules = |text: &str| yaml::parse(&Source::new("rules.yaml", text)).unwrap().to_json();
+        let example = include_str!("../../../examples/checkout/rules/checkout.yaml");
+        let errors: Vec<String> = validator.iter_errors(&rules(example)).map(|error| format!("{error}")).collect();
+        assert_eq!(errors, Vec::<String>::new());
+        assert!(example.contains("resource: WebGroup"), "the example has no reference");
+        for wrong in ["resorce: WebGroup", "resource: WebGroup, import: x", "resource: Web-Group"] {
+            let changed = example.replacen("resource: WebGroup", wrong, 1);
+            assert!(!validator.is_valid(&rules(&changed)), "{wrong}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub use events::EventInfo;
 pub use limits::{MAX_INLINE_TEMPLATE, MAX_TEMPLATE};
 pub use partition::Placement;
 pub use quotas::Counted;
-pub use references::shown;
+pub use references::{shown, shown_in};
 pub use runbook::{Runbook, Starter};
 pub use settings::Settings;
 pub use stacks::Core;
@@ -141,6 +141,8 @@ impl<'a> Compiler<'a> {
         problems: &mut Problems,
     ) -> Vec<CompiledStack> {
         problems.extend(self.warnings(&sets));
+        problems.extend(references::without_values(&sets, &self.environment.parameters));
+        problems.extend(workloads::unknown(&sets, self.environment));
         problems.extend(escalation::check(&sets, self.catalog));
         // Stacks know nothing of one another. Their order, and that of their problems, stays.
         let compiled: Vec<_> = sets
@@ -164,6 +166,7 @@ impl<'a> Compiler<'a> {
         stacks.append(&mut rules);
         problems.extend(limits::check(&stacks));
         problems.extend(quotas::check(&stacks, self.environment));
+        problems.reword(references::shown);
         stacks
     }
 

@@ -4,7 +4,7 @@
 //! templates and checks need not know of references, and each text becomes what CloudFormation needs in its place.
 
 use crate::diagnostics::Problem;
-use crate::rules::{Origin, Reference};
+use crate::rules::{Origin, Reference, RuleSet};
 use crate::yaml::{Entry, HELD_CLOSE, HELD_OPEN, Node, Value};
 use healstack_model::{Names, StackName};
 use indexmap::IndexMap;
@@ -60,6 +60,37 @@ fn substitution(text: &str, references: &[Reference]) -> Node {
 #[must_use]
 pub fn shown(text: &str) -> String {
     text.replace(HELD_OPEN, "${").replace(HELD_CLOSE, "}")
+}
+
+/// The same of every text of a JSON value.
+#[must_use]
+pub fn shown_in(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => shown(&text).into(),
+        Json::Array(items) => items.into_iter().map(shown_in).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, shown_in(value))).collect(),
+        other => other,
+    }
+}
+
+/// The parameters of the rules' own stacks that nothing gives a value: CloudFormation refuses a stack without it.
+pub(super) fn without_values(sets: &[RuleSet], given: &IndexMap<String, String>) -> Vec<Problem> {
+    let mut told: Vec<&str> = Vec::new();
+    let mut found = Vec::new();
+    for set in sets {
+        for reference in set.loops.iter().flat_map(|healing| &healing.references) {
+            let name = reference.variable.as_str();
+            if reference.origin != Origin::Parameter || given.contains_key(name) || told.contains(&name) {
+                continue;
+            }
+            told.push(name);
+            let message = format!("nothing gives the parameter `{name}` a value: the stack cannot be deployed without");
+            let help = format!("add `{name}` to `parameters` of the environment in healstack.yaml");
+            found.push(Problem::warning(message).at(&set.source, reference.span).help(help));
+        }
+    }
+    found
 }
 
 /// The parameters of a template whose rules have these references, sorted by name.

@@ -1,9 +1,10 @@
 //! The workload's template beside a stack of rules: what its rules want of it, and what `synth` writes.
 
 use super::{Compiler, template};
-use crate::config::WorkloadStack;
+use crate::config::{Environment, WorkloadStack};
 use crate::diagnostics::Problem;
 use crate::rules::{HealingLoop, Origin, Reference, RuleSet};
+use crate::schema::nearest;
 use crate::workload::{self, Change, Target, Want};
 use crate::yaml::{self, Node};
 use healstack_model::StackName;
@@ -29,6 +30,21 @@ pub struct HealedWorkload {
 impl HealedWorkload {
     /// The names that the file may have.
     pub const FILES: [&'static str; 2] = ["workload.yaml", "workload.json"];
+}
+
+/// Workloads of healstack.yaml that belong to no rule file.
+pub(super) fn unknown(sets: &[RuleSet], environment: &Environment) -> Vec<Problem> {
+    let healed: Vec<&str> = sets.iter().filter(|set| set.workload.is_some()).map(|set| set.stack.as_str()).collect();
+    let unknown = environment.workloads.keys().filter(|name| !healed.contains(&name.as_str()));
+    let told = |name: &String| {
+        let help = match nearest(name, &healed) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name the `stack` of a rule file that has a `workload`".to_owned(),
+        };
+        Problem::error(format!("`workloads.{name}` of healstack.yaml belongs to no rule file with a workload"))
+            .help(help)
+    };
+    unknown.map(told).collect()
 }
 
 impl Compiler<'_> {

@@ -6,15 +6,18 @@ mod source;
 
 pub use source::{Row, Verdict, rows};
 
-use crate::compile::{CompiledStack, Core, Placement, compile_all};
+use crate::compile::{CompiledRule, CompiledStack, Core, Placement, compile_all};
 use crate::config::Config;
 use crate::describe::flow;
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, HealedBy, Kind, Target};
+use crate::render::Renderer;
 use crate::rules;
 use crate::text::{bare, seconds};
-use healstack_model::{Layer, StackName};
-use serde_json::Value;
+use crate::workload::{self, Wanted};
+use crate::yaml;
+use healstack_model::{Layer, Names, StackName};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// The layers in the order of REL11-BP03.
@@ -40,9 +43,13 @@ pub fn pages(catalog: &Catalog) -> Result<Vec<Page>, Vec<Problem>> {
     let rule_of =
         |kind: &Kind| compiled.iter().flat_map(|stack| &stack.rules).find(|rule| rule.healing.kind == kind.id);
     let mut pages = vec![Page { path: "rules.md".to_owned(), text: index(catalog, &compiled) }];
+    let folders = kinds(catalog).filter(|kind| kind.has_native).map(|kind| kind.id.as_str()).collect();
+    let names = example_names()?;
+    let renderer = Renderer::new(&catalog.files, &folders, std::iter::empty(), &names)?;
     for kind in kinds(catalog) {
         let Some(rule) = rule_of(kind) else { continue };
-        let text = page::write(kind, catalog, rule);
+        let wanted = wanted(catalog, kind, rule, &renderer).map_err(|problem| vec![problem])?;
+        let text = page::write(kind, catalog, rule, &wanted);
         pages.push(Page { path: format!("rules/{}.md", name(kind)), text });
     }
     pages.push(Page { path: "rel11-bp03.md".to_owned(), text: source::page(kinds(catalog)) });
@@ -109,6 +116,27 @@ fn examples(catalog: &Catalog) -> Result<Vec<CompiledStack>, Vec<Problem>> {
     };
     let errors: Vec<Problem> = problems.into_iter().filter(|problem| problem.severity == Severity::Error).collect();
     if errors.is_empty() { Ok(stacks) } else { Err(errors) }
+}
+
+/// What a kind wants of the resources in a workload's template.
+fn wanted(catalog: &Catalog, kind: &Kind, rule: &CompiledRule, renderer: &Renderer) -> Result<Vec<Wanted>, Problem> {
+    let Some(target) = catalog.targets.get(&rule.healing.target_type).filter(|_| kind.has_native) else {
+        return Ok(Vec::new());
+    };
+    let mut ids = Vec::new();
+    let resources = rules::reference::example_ids(target.selector.json(), "", &mut ids);
+    let context = json!({"resources": resources, "params": rule.healing.parameters});
+    let native = yaml::parse(&renderer.render(&kind.native_template(), &context)?)?;
+    Ok(workload::wanted(&native, &ids))
+}
+
+/// The names of what the examples are compiled for.
+fn example_names() -> Result<Names, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let config = Config::parse(&Source::new("healstack.yaml", CONFIG), &mut problems);
+    let Some(config) = config else { return Err(problems.into_iter().collect()) };
+    let (name, environment) = config.select(None).map_err(|problem| vec![problem])?;
+    Ok(environment.names(&name))
 }
 
 /// What the examples are compiled for.

@@ -6,12 +6,13 @@ use crate::compile::{CompiledRule, Step};
 use crate::describe::{Grant, deed};
 use crate::kinds::{Catalog, Decided, HealedBy, Kind, Relation};
 use crate::text::{bare, lower_first, seconds};
+use crate::workload::Wanted;
 use crate::yaml::Node;
 use serde_json::Value;
 use std::fmt::Write as _;
 
 /// The page as Markdown.
-pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule) -> String {
+pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule, wanted: &[Wanted]) -> String {
     let definition = &kind.definition;
     let mut out = format!(
         "# {}\n\n{WRITTEN}\n\n{}\n\n```yaml\n{}```\n\nCooldown {}, {}, unless the rule says otherwise. Healed when: {}\n",
@@ -24,6 +25,7 @@ pub(super) fn write(kind: &Kind, catalog: &Catalog, rule: &CompiledRule) -> Stri
     );
     detection(&mut out, kind, rule);
     list(&mut out, "What AWS heals by itself, and what it needs", definition.native.iter().cloned());
+    in_template(&mut out, wanted);
     runbook(&mut out, kind, rule);
     permissions(&mut out, "What it may touch", "The runbook's role", &rule.statements);
     settings(&mut out, kind, rule);
@@ -83,6 +85,20 @@ fn detection(out: &mut String, kind: &Kind, rule: &CompiledRule) {
     out.push_str(
         "\nThe alarm's times are CloudWatch's evaluation of the compiled example; what a service takes to publish its metric comes on top. A refused event is offered again by the sweeper, every five minutes, while its alarm is on.\n",
     );
+}
+
+/// What a rule sets in the template of its workload.
+fn in_template(out: &mut String, wanted: &[Wanted]) {
+    if wanted.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\n## What it sets in your own template\n\nOf a target that the rule names by its logical id in the file's `workload`. What is there and strong enough stays; what is weaker is an error, or is replaced where the rule says `override: true`.\n\n| resource | property | value |\n|---|---|---|\n",
+    );
+    for Wanted { kind, path, value } in wanted {
+        let path = if path.is_empty() { String::new() } else { format!("`{}`", path.replace('`', "")) };
+        let _ = writeln!(out, "| `{kind}` | {path} | {} |", cell(value));
+    }
 }
 
 fn runbook(out: &mut String, kind: &Kind, rule: &CompiledRule) {

@@ -3,7 +3,7 @@
 
 mod files;
 mod parse;
-mod reference;
+pub(crate) mod reference;
 mod resolve;
 
 pub use files::MAX_FILE;

@@ -15,7 +15,7 @@ use crate::diagnostics::{Problem, Source};
 use crate::schema::{list, nearest};
 use crate::text::upper_first;
 use crate::yaml::{HELD_CLOSE, HELD_OPEN, Node, Span, Value};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::sync::Arc;
 
 /// A value that CloudFormation fills in.
@@ -176,6 +176,11 @@ impl Finder<'_> {
             self.problem("this cannot be a reference", node.span, format!("write the value itself: {because}"));
             return None;
         }
+        if let Some(words) = schema.get("enum").and_then(Json::as_array) {
+            let words: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
+            self.problem("this cannot be a reference", node.span, format!("write one of {}", list(&words)));
+            return None;
+        }
         let text = |key: &str| schema.get(key).and_then(Json::as_str).map(str::to_owned);
         let (variable, origin) = match entry.key.as_str() {
             "resource" => self.resource(&value, entry.value.span, schema)?,
@@ -202,7 +207,7 @@ impl Finder<'_> {
         let text = |key: &str| known.get(key).and_then(Json::as_str).unwrap_or_default();
         let variable = format!("{id}{}", text("attribute"));
         let value = known.get("value").cloned().unwrap_or_default();
-        let mut value = if value.is_null() { serde_json::json!({"Ref": RESOURCE}) } else { value };
+        let mut value = if value.is_null() { json!({"Ref": RESOURCE}) } else { value };
         name_resource(&mut value, id);
         Some((variable, Origin::Resource { id: id.to_owned(), kind: text("type").to_owned(), value }))
     }
@@ -223,6 +228,76 @@ impl Finder<'_> {
             self.problem(format!("`{field}` cannot be this"), node.span, format!("{} is {what}", upper_first(field)));
         }
         text.map(str::to_owned)
+    }
+}
+
+/// What editors are told of references, by the names that [`in_schema`] refers to: with a logical id, and without.
+pub(crate) fn definitions() -> Json {
+    let field =
+        |pattern: &str, what: &str| json!({"type": "string", "pattern": pattern, "description": upper_first(what)});
+    let forms = |from: usize| -> Json {
+        let patterns =
+            ["^[A-Za-z0-9]{1,255}$", "^[A-Za-z0-9:-]{1,255}$", "^[A-Za-z0-9_.:/-]{1,255}$", "^[A-Za-z0-9]{1,255}$"];
+        let forms = FORMS.iter().zip(patterns).skip(from);
+        let mut properties: Map<String, Json> =
+            forms.clone().map(|((form, what), pattern)| ((*form).to_owned(), field(pattern, what))).collect();
+        properties.insert(APPEND.to_owned(), field("^[A-Za-z0-9_.:/-]{1,255}$", "text that follows the value"));
+        let one_of: Vec<Json> = forms.map(|((form, _), _)| json!({"required": [form]})).collect();
+        json!({
+            "description": "A reference: something that only CloudFormation knows when it deploys.",
+            "type": "object",
+            "additionalProperties": false,
+            "properties": properties,
+            "oneOf": one_of,
+        })
+    };
+    json!({"reference": forms(0), "value": forms(1)})
+}
+
+/// A selector's schema with a reference beside each text that may be one.
+pub(crate) fn in_schema(schema: &Json) -> Json {
+    match schema {
+        Json::Object(map) if map.get("type").is_some_and(|kind| kind == "string") => {
+            if map.contains_key("x-literal") || map.contains_key("enum") {
+                return schema.clone();
+            }
+            let name = if map.contains_key("x-resource") { "reference" } else { "value" };
+            let mut text = map.clone();
+            let description = text.remove("description");
+            let mut either = json!({"anyOf": [text, {"$ref": format!("#/$defs/{name}")}]});
+            if let Some(description) = description {
+                either["description"] = description;
+            }
+            either
+        }
+        Json::Object(map) => {
+            // What a key may be, and texts of the schema itself, are no values of a selector.
+            let kept = |key: &str| key == "propertyNames" || key.starts_with("x-");
+            map.iter()
+                .map(|(key, value)| (key.clone(), if kept(key) { value.clone() } else { in_schema(value) }))
+                .collect()
+        }
+        Json::Array(items) => items.iter().map(in_schema).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Logical ids for a selector's schema, in the shape in which [`extract`] gives those of a rule: each is called as its type is,
+/// with the field before it where another one is called so. `ids` gets all of them.
+pub(crate) fn example_ids(schema: &Json, field: &str, ids: &mut Vec<String>) -> Json {
+    if let Some(kind) = schema.pointer("/x-resource/type").and_then(Json::as_str) {
+        let kind = kind.rsplit("::").next().unwrap_or(kind);
+        let taken = ids.iter().any(|id| id == kind);
+        let id = if taken { format!("{}{kind}", upper_first(field)) } else { kind.to_owned() };
+        ids.push(id.clone());
+        return id.into();
+    }
+    if let Some(items) = schema.get("items") {
+        return Some(example_ids(items, field, ids)).into_iter().filter(|id| !id.is_null()).collect();
+    }
+    match schema.get("properties").and_then(Json::as_object) {
+        Some(fields) => fields.iter().map(|(key, below)| (key.clone(), example_ids(below, key, ids))).collect(),
+        None => Json::Null,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One rule: its kind is selected, its selector, parameters and signal are checked, and defaults are filled in.
 
 use super::HealingLoop;
-use super::reference::{Extracted, extract};
+use super::reference::{Extracted, Origin, Reference, extract};
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, Decided, Kind, Relation};
 use crate::schema::{list, nearest};
@@ -34,6 +34,7 @@ pub(super) fn resolve(
         rule.stable_for.or(defaults.stable_for).unwrap_or_else(|| Seconds::clamped(default_stable_for(cooldown.get())));
     problems.extend(relations(source, node, kind, &parameters));
     problems.extend(enforcement(source, node, &rule, kind));
+    problems.extend(overriding(source, node, &rule, &references));
     for (index, muted) in rule.mute_windows.iter().enumerate() {
         if !MuteWindow::LENGTH.contains(&muted.duration.get()) {
             let span = node.pointer(&format!("/mute_windows/{index}/duration")).map_or(node.span, |node| node.span);
@@ -71,6 +72,18 @@ pub(super) fn resolve(
         span: node.span,
         rule,
     })
+}
+
+/// `override` in a rule that names no resource of a template.
+fn overriding(source: &Arc<Source>, node: &Node, rule: &Rule, references: &[Reference]) -> Option<Problem> {
+    let in_template = references.iter().any(|reference| matches!(reference.origin, Origin::Resource { .. }));
+    if !rule.overrides || in_template {
+        return None;
+    }
+    let span = node.get("override").map_or(node.span, |node| node.span);
+    let message = format!("`{}` overrides what a template says, and its target names no resource of one", rule.name);
+    let help = "remove `override`, or write the target as `{resource: <logical id>}` of the file's `workload`";
+    Some(Problem::error(message).at(source, span).help(help))
 }
 
 /// What a rule says of `enforce`, held against what its kind can set.

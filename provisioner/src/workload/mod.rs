@@ -92,6 +92,62 @@ pub struct Change {
     pub was: Option<String>,
 }
 
+/// One property that a kind wants of a template's resource, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The resource's type.
+    pub kind: String,
+    /// The property's path, with dots; empty for a whole resource.
+    pub path: String,
+    /// What it has to be.
+    pub value: String,
+}
+
+/// What a rendered `native.yaml.hbs` wants. `ids` are the logical ids that it was rendered with: other resources are new.
+#[must_use]
+pub fn wanted(native: &Node, ids: &[String]) -> Vec<Wanted> {
+    let mut found: Vec<Wanted> = Vec::new();
+    for entry in native.entries() {
+        let kind = entry.value.get("Type").and_then(Node::as_str).unwrap_or_default();
+        let known = follow::parts(&entry.key).is_some() || ids.contains(&entry.key);
+        if !known {
+            let value = "added, where something above refers to it".to_owned();
+            found.push(Wanted { kind: kind.to_owned(), path: String::new(), value });
+            continue;
+        }
+        for section in
+            entry.value.entries().iter().filter(|section| !["Type", "Comment"].contains(&section.key.as_str()))
+        {
+            let path = if section.key == "Properties" { "" } else { &section.key };
+            leaves(&section.value, path, &mut |path, value| {
+                let wanted = Wanted { kind: kind.to_owned(), path, value };
+                if !found.contains(&wanted) {
+                    found.push(wanted);
+                }
+            });
+        }
+    }
+    found
+}
+
+/// Every value below a node that is wanted by itself.
+fn leaves(wanted: &Node, path: &str, found: &mut impl FnMut(String, String)) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let map = wanted.is_mapping() && !document::is_intrinsic(wanted);
+    let key = |entry: &Entry| match wanted.tag.as_deref() {
+        Some("ByKey") => Some(format!("`{}`", entry.key)),
+        Some("Each") => Some(format!("*.{}", entry.key)),
+        None if map => Some(entry.key.clone()),
+        _ => None,
+    };
+    if wanted.entries().is_empty() || wanted.entries().iter().any(|entry| key(entry).is_none()) {
+        return found(path.to_owned(), strength::in_words(wanted));
+    }
+    for entry in wanted.entries() {
+        leaves(&entry.value, &below(&key(entry).unwrap_or_default()), found);
+    }
+}
+
 /// Heals a template. The text is there when no problem is an error.
 #[must_use]
 pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Problem>) {

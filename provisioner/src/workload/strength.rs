@@ -1,6 +1,7 @@
 //! Whether a value that stands in a template is as strong as a rule wants it.
 
 use super::document::{Document, is_intrinsic, is_no_value};
+use super::write;
 use crate::yaml::{Entry, Node, Value};
 
 /// What is to be said of a value.
@@ -71,11 +72,11 @@ fn literal(value: &Node, want: &Node) -> bool {
 pub(super) fn missing_words<'w>(value: &Node, want: &'w Node) -> Vec<&'w str> {
     let text = scalar(value).unwrap_or_default();
     let there: Vec<&str> = text.split(',').map(str::trim).collect();
-    words(want).into_iter().filter(|word| !there.contains(word)).collect()
+    included(want).into_iter().filter(|word| !there.contains(word)).collect()
 }
 
 /// The words that `!Includes` wants.
-pub(super) fn words(want: &Node) -> Vec<&str> {
+fn included(want: &Node) -> Vec<&str> {
     let excluded = excluded(want);
     let mut words: Vec<&str> = Vec::new();
     for word in all_words(want) {
@@ -109,7 +110,7 @@ pub(super) fn written(want: &Node) -> Option<Node> {
     match want.tag.as_deref() {
         Some("AtLeast") => Some(want.items().get(1).or(want.items().first()).cloned().unwrap_or_else(|| bare(want))),
         Some("NotBelow" | "Expect" | "Each") => None,
-        Some("Includes") => Some(words(want).join(",").into()),
+        Some("Includes") => Some(included(want).join(",").into()),
         Some("Default") => Some(bare(want)),
         Some("ByKey") => {
             let items: Vec<Node> =
@@ -197,4 +198,43 @@ pub(super) fn long(node: &Node) -> Node {
     }
     let key = if tag == "Ref" || tag == "Condition" { tag.to_owned() } else { format!("Fn::{tag}") };
     Node::map(vec![Entry::new(key, argument)])
+}
+
+/// What is wanted, in words.
+pub(super) fn words(wanted: &Node) -> String {
+    let first =
+        || wanted.items().first().map_or_else(|| write::flow(&bare(wanted), false), |value| write::flow(value, false));
+    match wanted.tag.as_deref() {
+        Some("AtLeast" | "NotBelow") => format!("at least {}", first()),
+        Some("Includes") => {
+            format!("{} in it", included(wanted).join(" and "))
+        }
+        Some("ByKey") => wanted.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>().join(", "),
+        _ => written(wanted).map_or_else(String::new, |value| write::flow(&value, false)),
+    }
+}
+
+/// What is wanted of a property, with what happens where the template says nothing of it.
+pub(super) fn in_words(wanted: &Node) -> String {
+    let shown = |node: &Node| write::flow(node, false);
+    let items = wanted.items();
+    match wanted.tag.as_deref() {
+        Some("AtLeast") => match items {
+            [least, otherwise] => format!("at least {}; {} where nothing is said", shown(least), shown(otherwise)),
+            _ => words(wanted),
+        },
+        Some("NotBelow") => format!("{} where it is set", words(wanted)),
+        Some("Default") => format!("{} where nothing is said", shown(&bare(wanted))),
+        Some("Expect") => format!(
+            "a warning unless it is {}: {}",
+            items.first().map(shown).unwrap_or_default(),
+            items.get(1).and_then(Node::as_str).unwrap_or_default()
+        ),
+        Some("Includes") => {
+            let without = excluded(wanted);
+            let without = if without.is_empty() { String::new() } else { format!(", without {}", without.join(", ")) };
+            format!("{}{without}", words(wanted))
+        }
+        _ => words(wanted),
+    }
 }
