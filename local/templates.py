@@ -97,6 +97,9 @@ def _evaluate(name: str, argument: Any, template: dict[str, Any]) -> Any:
         parameter = (template.get("Parameters") or {}).get(argument)
         if isinstance(parameter, dict):
             kind, default = str(parameter.get("Type", "String")), parameter.get("Default", STAND_IN)
+            if kind == "AWS::SSM::Parameter::Value<String>":
+                # Its default is its name in Parameter Store.
+                return STAND_IN
             if kind == "Number":
                 return default if isinstance(default, (int, float)) else 1
             if kind == "CommaDelimitedList" or kind.startswith("List<"):

@@ -235,11 +235,14 @@ class Findings(unittest.TestCase):
         self.assertEqual([], self.found("ec2:StopInstances", arn))
         self.assertEqual([], self.found("cloudwatch:DescribeAlarms", '"*"'))
         self.assertEqual([], self.found("ecs:StopServiceDeployment", '"*"'), "younger than parliament's list")
+        known_later = '!Sub "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:${Resource}"'
+        self.assertEqual([], self.found("ec2:StopInstances", known_later))
 
     def test_wrong(self) -> None:
         volume = '!Sub "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:volume/*"'
         for expected, found in (
             ("RESOURCE_MISMATCH", self.found("ec2:StopInstances", volume)),
+            ("RESOURCE_MISMATCH", self.found("ec2:StopInstances", volume.replace("*", "${Volume}"))),
             ("ec2:StopInstances on `*`", self.found("ec2:StopInstances", '"*"')),
             ("UNKNOWN_ACTION", self.found("ec2:StopInstance", '"*"')),
             ("INVALID_ARN", self.found("ec2:StopInstances", '"arn:aws:ec2"')),

@@ -8,7 +8,7 @@ use crate::error::XtaskError;
 use crate::python::{Environment, iam_table_command};
 use crate::steps::{Steps, printed_by, succeed};
 use crate::workspace::{Workspace, templates};
-use crate::{counts, deny, docs};
+use crate::{counts, deny, docs, healed};
 
 /// Runs all checks; fails when one does.
 pub(crate) fn run(workspace: &Workspace) -> ExitCode {
@@ -30,7 +30,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("runbooks, state machines and policies in generated/", || runbooks(workspace, &generated));
     steps.run_counted("tests of those checks", || {
         let mut counts = Counts::default();
-        for script in CHECKS {
+        for script in CHECKS.into_iter().chain([healed::SCRIPT]) {
             counts += counts::count(&mut Environment::Lint.script(workspace, &[script, "--self-test"])?)?;
         }
         Ok(counts)
@@ -38,9 +38,17 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("checkov over generated/", || checkov(workspace, &generated));
     steps.run("table of IAM actions", || succeed(iam_table_command(workspace)?.arg("--check")));
     steps.run("generated/ is what the rules compile to", || {
-        let healstack = ["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features"];
-        succeed(cargo(&healstack).args(["--", "synth", "--check"]))
+        succeed(healed::healstack(workspace).args(["synth", "--check"]))
     });
+    let example = workspace.root.join(healed::EXAMPLE);
+    steps.run("the example's generated/ too", || {
+        succeed(healed::healstack(workspace).arg("--directory").arg(&example).args(["synth", "--check"]))
+    });
+    steps.run("cfn-lint over the example", || cfn_lint(workspace, &example.join("generated")));
+    steps.run("runbooks, state machines and policies in the example", || {
+        runbooks(workspace, &example.join("generated"))
+    });
+    steps.run("cfn-lint finds nothing new in healed templates", || healed::check(workspace));
     steps.run("docs/ is what the code says", || docs::check(workspace));
     steps.run("no service's SDK but those that are needed", || no_service_sdks(workspace));
     let deny_warnings = ["--", "--deny", "warnings"];

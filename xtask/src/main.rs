@@ -10,6 +10,7 @@ mod docs;
 mod error;
 mod forward;
 mod guard;
+mod healed;
 mod lint;
 mod local_deploy;
 mod python;
