@@ -49,6 +49,7 @@ fn want(number: usize, kind: &str, resources: &serde_json::Value, targets: &[(&s
         id: (*id).to_owned(),
         kind: (*kind).to_owned(),
         span: Span::default(),
+        only: None,
         published: (format!("/heal/{id}"), Node::from(*id).tagged("Ref")),
         parameter: format!("Healstack{id}"),
     };
@@ -121,6 +122,8 @@ impl Case {
     fn rules(&mut self, c: &mut Choices) {
         let overrides = c.chance(50);
         for resource in &self.resources {
+            // Of two rules for one resource both do, or neither: what one replaces may be enough for the other.
+            let replaces = overrides && c.chance(90);
             for _ in 0..c.pick(&[1, 1, 0, 2]) {
                 let id = resource.id.as_str();
                 let (kind, selected) = match resource.kind {
@@ -143,7 +146,6 @@ impl Case {
                     }
                     _ => continue,
                 };
-                let replaces = overrides && c.chance(90);
                 self.healed.insert(id.to_owned());
                 let mut targets = vec![(id, resource.kind)];
                 let mut weak = resource.weak;

@@ -96,13 +96,14 @@ impl Compiler<'_> {
     }
 
     fn target(&self, stack: &StackName, reference: &Reference) -> Option<Target> {
-        let Origin::Resource { id, kind, value } = &reference.origin else { return None };
+        let Origin::Resource { id, kind, value, only } = &reference.origin else { return None };
         let mut value = Node::from(value);
         value.walk_mut(&mut template::shorten_intrinsic);
         Some(Target {
             id: id.clone(),
             kind: kind.clone(),
             span: reference.span,
+            only: (!only.is_null()).then(|| Node::from(only)),
             published: (self.names.published(stack, &reference.variable), value),
             parameter: format!("{PARAMETER}{}", reference.variable),
         })

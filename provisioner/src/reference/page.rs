@@ -96,7 +96,7 @@ fn in_template(out: &mut String, wanted: &[Wanted]) {
         "\n## What it sets in your own template\n\nOf a target that the rule names by its logical id in the file's `workload`. What is there and strong enough stays; what is weaker is an error, or is replaced where the rule says `override: true`.\n\n| resource | property | value |\n|---|---|---|\n",
     );
     for Wanted { kind, path, value } in wanted {
-        let path = if path.is_empty() { String::new() } else { format!("`{}`", path.replace('`', "")) };
+        let path = if path.is_empty() { String::new() } else { format!("`{path}`") };
         let _ = writeln!(out, "| `{kind}` | {path} | {} |", cell(value));
     }
 }

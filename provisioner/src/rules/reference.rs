@@ -44,6 +44,8 @@ pub enum Origin {
         kind: String,
         /// The value as a CloudFormation expression in long form over the resource.
         value: Json,
+        /// Conditions of a workload's `Only` that the resource must fulfil; null for none.
+        only: Json,
     },
     /// An export of another stack, by its name.
     Import(String),
@@ -209,7 +211,8 @@ impl Finder<'_> {
         let value = known.get("value").cloned().unwrap_or_default();
         let mut value = if value.is_null() { json!({"Ref": RESOURCE}) } else { value };
         name_resource(&mut value, id);
-        Some((variable, Origin::Resource { id: id.to_owned(), kind: text("type").to_owned(), value }))
+        let only = known.get("only").cloned().unwrap_or_default();
+        Some((variable, Origin::Resource { id: id.to_owned(), kind: text("type").to_owned(), value, only }))
     }
 
     /// The text of a field, when it is one that the field may have.

@@ -36,7 +36,7 @@ pub(super) fn follow<'d>(document: &'d Document, found: &Found<'d>, path: &str) 
 }
 
 /// The logical id of a `Ref`, a `GetAtt`, or a `Sub` of nothing else.
-fn id(node: &Node) -> Option<String> {
+pub(super) fn id(node: &Node) -> Option<String> {
     if let Some(text) = intrinsic(node, "Ref").and_then(Node::text) {
         return Some(text.to_owned());
     }

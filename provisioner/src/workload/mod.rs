@@ -10,15 +10,17 @@
 //! |---|---|---|
 //! | `value` | is written | anything else is a conflict |
 //! | `!AtLeast 60`, `!AtLeast [60, 300]` | the (second) number is written | less is a conflict |
-//! | `!NotBelow 2` | stays absent | less is a conflict |
+//! | `!NotBelow 2`, `!NotBelow default` | stays absent | less, or another word, is a conflict |
 //! | `!Includes EBS,ELB,-EC2` | the words are written, with commas | a missing word is a conflict; what replaces it keeps other words, except those with a minus |
 //! | `!Default value` | is written | stays, whatever it is |
 //! | `!Expect [value, why]` | a warning | anything else is a warning |
+//! | `!Collects [metric]` | a `MetricsCollection` of them is written | a missing metric is a warning |
 //! | `!ByKey {key: value}` | `{Key: key, Value: value}` is added to the list | the value is held against the item's |
 //! | `!Each {…}` | stays absent | every item of the list is held against it |
 //!
 //! A key `Id -> Property.Path` names the resource that a property of `Id` refers to. A resource that is not in the template is
-//! added if something that was inserted refers to it; `!From Id.Path` in it is what the template says there. A conflict is an error, or is replaced where the rule has `override: true`.
+//! added if something that was inserted refers to it; `!From Id.Path` in it is what the template says there, `!Referred Id.Path` a
+//! `!Ref` to what that property refers to. `Only` says which resources, and which items of `!Each`, are left as they are. A conflict is an error, or is replaced where the rule has `override: true`.
 //!
 //! **Invariant:** the template is edited, never written anew. Every byte of it stays, except literals that `override` replaces, and
 //! what comes out is parsed and compared with what went in before anybody sees it.
@@ -29,7 +31,10 @@ mod follow;
 mod plan;
 mod strength;
 mod verify;
+mod wanted;
 mod write;
+
+pub use wanted::{Wanted, wanted};
 
 use crate::diagnostics::{Problem, Severity, Source};
 use crate::yaml::{Entry, Node, Span};
@@ -62,6 +67,8 @@ pub struct Target {
     pub kind: String,
     /// Where the rule names it.
     pub span: Span,
+    /// Conditions of `native.yaml.hbs` that it must fulfil.
+    pub only: Option<Node>,
     /// The parameter that tells the rules' stack its value: name, and value in long form.
     pub published: (String, Node),
     /// The parameter's logical id.
@@ -92,62 +99,6 @@ pub struct Change {
     pub was: Option<String>,
 }
 
-/// One property that a kind wants of a template's resource, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The resource's type.
-    pub kind: String,
-    /// The property's path, with dots; empty for a whole resource.
-    pub path: String,
-    /// What it has to be.
-    pub value: String,
-}
-
-/// What a rendered `native.yaml.hbs` wants. `ids` are the logical ids that it was rendered with: other resources are new.
-#[must_use]
-pub fn wanted(native: &Node, ids: &[String]) -> Vec<Wanted> {
-    let mut found: Vec<Wanted> = Vec::new();
-    for entry in native.entries() {
-        let kind = entry.value.get("Type").and_then(Node::as_str).unwrap_or_default();
-        let known = follow::parts(&entry.key).is_some() || ids.contains(&entry.key);
-        if !known {
-            let value = "added, where something above refers to it".to_owned();
-            found.push(Wanted { kind: kind.to_owned(), path: String::new(), value });
-            continue;
-        }
-        for section in
-            entry.value.entries().iter().filter(|section| !["Type", "Comment"].contains(&section.key.as_str()))
-        {
-            let path = if section.key == "Properties" { "" } else { &section.key };
-            leaves(&section.value, path, &mut |path, value| {
-                let wanted = Wanted { kind: kind.to_owned(), path, value };
-                if !found.contains(&wanted) {
-                    found.push(wanted);
-                }
-            });
-        }
-    }
-    found
-}
-
-/// Every value below a node that is wanted by itself.
-fn leaves(wanted: &Node, path: &str, found: &mut impl FnMut(String, String)) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    let map = wanted.is_mapping() && !document::is_intrinsic(wanted);
-    let key = |entry: &Entry| match wanted.tag.as_deref() {
-        Some("ByKey") => Some(format!("`{}`", entry.key)),
-        Some("Each") => Some(format!("*.{}", entry.key)),
-        None if map => Some(entry.key.clone()),
-        _ => None,
-    };
-    if wanted.entries().is_empty() || wanted.entries().iter().any(|entry| key(entry).is_none()) {
-        return found(path.to_owned(), strength::in_words(wanted));
-    }
-    for entry in wanted.entries() {
-        leaves(&entry.value, &below(&key(entry).unwrap_or_default()), found);
-    }
-}
-
 /// Heals a template. The text is there when no problem is an error.
 #[must_use]
 pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Problem>) {
@@ -156,7 +107,8 @@ pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Proble
         Err(problem) => return (None, vec![problem]),
     };
     let mut planner = plan::Planner::new(&document);
-    for want in wants {
+    // What a rule overrides may be strong enough for those that do not.
+    for want in wants.iter().filter(|want| want.overrides).chain(wants.iter().filter(|want| !want.overrides)) {
         planner.want(want);
     }
     planner.publish(wants);

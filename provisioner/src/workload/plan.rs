@@ -1,10 +1,11 @@
 //! What has to be inserted and replaced, found by walking the template and what rules want side by side.
 
+mod only;
 mod weigh;
 
 use super::document::{Document, Found};
 use super::strength;
-use super::{Added, Change, Want, follow};
+use super::{Added, Change, Target, Want, follow};
 use crate::compile::references;
 use crate::diagnostics::{Problem, Severity};
 use crate::schema::nearest;
@@ -108,7 +109,7 @@ impl<'d> Planner<'d> {
         let before = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
         let wanted: Vec<&str> = want.targets.iter().map(|target| target.id.as_str()).collect();
         for target in &want.targets {
-            if let Err(problem) = self.target(want, &target.id, &target.kind, target.span, &wanted) {
+            if let Err(problem) = self.target(want, target, &wanted) {
                 self.problems.push(problem);
             }
         }
@@ -116,6 +117,8 @@ impl<'d> Planner<'d> {
             return;
         }
         let mut new = Vec::new();
+        // New ones that are there already, as something that a user may have written for another purpose.
+        let mut there = Vec::new();
         // What something inserted refers to, and the condition under which that exists.
         let mut referred: BTreeMap<String, Option<Node>> = BTreeMap::new();
         for entry in want.native.entries() {
@@ -123,16 +126,25 @@ impl<'d> Planner<'d> {
             body.walk_mut(&mut |node| self.copy(node));
             let comment = body.remove("Comment").and_then(|node| node.text().map(str::to_owned));
             let comment = comment.map(|text| format!("{}: {text}", want.identity));
+            let only = body.remove("Only");
+            let is_new = follow::parts(&entry.key).is_none() && !wanted.contains(&entry.key.as_str());
             for id in self.ids(want, &entry.key) {
                 let Some(found) = self.document.find(&id) else {
                     new.push(Added { comment: comment.clone(), entry: Entry::new(id, body.clone()) });
                     continue;
                 };
+                if is_new {
+                    there.push(Entry::new(id, body.clone()));
+                    continue;
+                }
                 let kind = |node: &Node| node.get("Type").and_then(Node::as_str).map(str::to_owned);
                 if kind(found.body) != kind(&body) {
                     continue;
                 }
                 let place = Place::of(&found, &id);
+                if !self.applies(want, &place, only.as_ref()) {
+                    continue;
+                }
                 let mut attributes = body.clone();
                 attributes.remove("Type");
                 let changes = self.plan.changes.len();
@@ -143,11 +155,34 @@ impl<'d> Planner<'d> {
                 }
             }
         }
-        self.add_resources(want, new, referred);
+        let referred = self.add_resources(want, new, referred);
+        self.check_names(want, &there, &referred);
     }
 
-    /// Puts what the template says in the place of `!From Id.Path`.
+    /// New resources whose names others have, which would be referred to in their place.
+    fn check_names(&mut self, want: &Want, there: &[Entry], referred: &BTreeMap<String, Option<Node>>) {
+        for Entry { key: id, value: body, .. } in there.iter().filter(|entry| referred.contains_key(&entry.key)) {
+            let Some(found) = self.document.find(id) else { continue };
+            let mut known = found.body.clone();
+            known.remove("Condition");
+            if strength::equal(&known, body) {
+                continue;
+            }
+            let message = format!("`{id}` is not what {} adds under this name", want.identity);
+            let help = "rename it, or set what refers to it yourself: it is left as it is";
+            self.problems.push(Problem::error(message).at(&self.document.source, found.key).help(help));
+        }
+    }
+
+    /// Puts what the template says in the place of `!From Id.Path`, and a `!Ref` to what a property refers to in that of
+    /// `!Referred Id.Property.Path`.
     fn copy(&self, node: &mut Node) {
+        if node.tag.as_deref() == Some("Referred") {
+            let (id, path) = node.text().and_then(|text| text.split_once('.')).unwrap_or_default();
+            let referred = self.document.find(id).and_then(|found| follow::follow(self.document, &found, path).0.pop());
+            *node = referred.map_or_else(|| Node::new(Value::Null), |id| Node::from(id).tagged("Ref"));
+            return;
+        }
         if node.tag.as_deref() != Some("From") {
             return;
         }
@@ -158,7 +193,9 @@ impl<'d> Planner<'d> {
     }
 
     /// Whether a resource that a rule names is there, is what the rule heals, and is made by nothing that makes others too.
-    fn target(&self, want: &Want, id: &str, kind: &str, span: Span, wanted: &[&str]) -> Result<(), Problem> {
+    fn target(&self, want: &Want, target: &Target, wanted: &[&str]) -> Result<(), Problem> {
+        let Target { id, kind, span, only, .. } = target;
+        let (span, only) = (*span, only.as_ref());
         let file = self.document.source.name();
         let Some(found) = self.document.find(id) else {
             let known = self.document.ids();
@@ -169,10 +206,14 @@ impl<'d> Planner<'d> {
             return Err(Problem::error(format!("{file} has no resource `{id}`")).at(&want.source, span).help(help));
         };
         let there = found.body.get("Type").and_then(Node::as_str).unwrap_or("of no type");
+        let line = self.document.source.position(found.key.start).0;
         if there != kind {
-            let line = self.document.source.position(found.key.start).0;
             let message = format!("`{id}` is {there} ({file}:{line}), the rule heals {kind}");
             return Err(Problem::error(message).at(&want.source, span).help("name a resource of that type"));
+        }
+        if let Some(fault) = only::fault(self.document, &Place::of(&found, id), only) {
+            let message = format!("{} ({file}:{line})", fault.message);
+            return Err(Problem::error(message).at(&want.source, span).help("name another resource"));
         }
         let others: Vec<&str> =
             found.generated.iter().map(String::as_str).filter(|other| !wanted.contains(other)).collect();
@@ -199,13 +240,18 @@ impl<'d> Planner<'d> {
     }
 
     /// Adds those of the new resources that something inserted refers to, themselves included.
-    fn add_resources(&mut self, want: &Want, new: Vec<Added>, mut referred: BTreeMap<String, Option<Node>>) {
+    fn add_resources(
+        &mut self,
+        want: &Want,
+        new: Vec<Added>,
+        mut referred: BTreeMap<String, Option<Node>>,
+    ) -> BTreeMap<String, Option<Node>> {
         let mut open = new;
         loop {
             let (now, later): (Vec<Added>, Vec<Added>) =
                 open.into_iter().partition(|added| referred.contains_key(&added.entry.key));
             if now.is_empty() {
-                return;
+                return referred;
             }
             for mut added in now {
                 let condition = referred.get(&added.entry.key).cloned().flatten();
@@ -248,6 +294,16 @@ impl<'d> Planner<'d> {
                 let value = if self.document.json { strength::long(value) } else { value.clone() };
                 let mut body = vec![Entry::new("Type", "AWS::SSM::Parameter")];
                 // What exists only under a condition can be told only under it.
+                if let Some(condition) = found.body.entry("Condition") {
+                    let message = format!(
+                        "`{}` exists only where `{}` holds: elsewhere the stack of its rules cannot be deployed",
+                        target.id,
+                        condition.value.text().unwrap_or_default()
+                    );
+                    let help = format!("keep {} out of environments without it", want.identity);
+                    self.problems
+                        .push(Problem::warning(message).at(&self.document.source, condition.key_span).help(help));
+                }
                 body.extend(found.body.get("Condition").map(|condition| Entry::new("Condition", condition.clone())));
                 body.push(Entry::new(
                     "Properties",

@@ -18,7 +18,7 @@ pub(super) enum Verdict {
 /// Holds a single value against what is wanted of it. Conditions and maps are the planner's.
 pub(super) fn judge(document: &Document, value: &Node, want: &Node) -> Verdict {
     if is_no_value(value) {
-        return Verdict::Weaker;
+        return if want.tag.as_deref() == Some("NotBelow") { Verdict::Holds } else { Verdict::Weaker };
     }
     if want.tag.as_deref() == Some("Default") {
         return Verdict::Holds;
@@ -39,7 +39,8 @@ pub(super) fn judge(document: &Document, value: &Node, want: &Node) -> Verdict {
 }
 
 /// Tags of `native.yaml.hbs` that say how strong a value must be; any other tag is CloudFormation's own.
-pub(super) const STRENGTHS: [&str; 7] = ["AtLeast", "NotBelow", "Includes", "Default", "Expect", "ByKey", "Each"];
+pub(super) const STRENGTHS: [&str; 8] =
+    ["AtLeast", "NotBelow", "Includes", "Default", "Expect", "ByKey", "Each", "Collects"];
 
 fn is_intrinsic_want(want: &Node) -> bool {
     is_intrinsic(want) && !want.tag.as_deref().is_some_and(|tag| STRENGTHS.contains(&tag))
@@ -49,10 +50,12 @@ fn literal(value: &Node, want: &Node) -> bool {
     let number = |node: &Node| scalar(node).and_then(|text| text.parse::<f64>().ok());
     match want.tag.as_deref() {
         Some("AtLeast" | "NotBelow") => {
-            let least = number(want.items().first().unwrap_or(&bare(want)));
-            number(value).zip(least).is_some_and(|(value, least)| value >= least)
+            let wanted = bare(want);
+            let Some(least) = number(want.items().first().unwrap_or(&wanted)) else { return equal(value, &wanted) };
+            number(value).map(|value| (value, least)).is_some_and(|(value, least)| value >= least)
         }
         Some("Includes") => missing_words(value, want).is_empty(),
+        Some("Collects") => missing_metrics(value, want).is_empty(),
         Some("Expect") => want.items().first().is_some_and(|want| equal(value, want)),
         Some("Default") => true,
         _ => match (&want.value, &value.value) {
@@ -66,6 +69,16 @@ fn literal(value: &Node, want: &Node) -> bool {
             _ => equal(value, want),
         },
     }
+}
+
+/// The metrics of `!Collects` that no item of a `MetricsCollection` collects. One without `Metrics` collects all.
+pub(super) fn missing_metrics<'w>(value: &Node, want: &'w Node) -> Vec<&'w str> {
+    let collected = |metric: &str| {
+        value.items().iter().any(|item| {
+            item.get("Metrics").is_none_or(|metrics| metrics.items().iter().any(|known| known.as_str() == Some(metric)))
+        })
+    };
+    want.items().iter().filter_map(Node::as_str).filter(|metric| !collected(metric)).collect()
 }
 
 /// The words of `!Includes` that a comma-separated value has not.
@@ -111,6 +124,10 @@ pub(super) fn written(want: &Node) -> Option<Node> {
         Some("AtLeast") => Some(want.items().get(1).or(want.items().first()).cloned().unwrap_or_else(|| bare(want))),
         Some("NotBelow" | "Expect" | "Each") => None,
         Some("Includes") => Some(included(want).join(",").into()),
+        Some("Collects") => {
+            let item = vec![Entry::new("Granularity", "1Minute"), Entry::new("Metrics", want.items().to_vec())];
+            Some(vec![Node::map(item)].into())
+        }
         Some("Default") => Some(bare(want)),
         Some("ByKey") => {
             let items: Vec<Node> =
@@ -141,7 +158,7 @@ pub(super) fn item(key: &str, value: Node) -> Node {
 }
 
 /// The value without its tag, which had made a number or a truth value a text.
-fn bare(want: &Node) -> Node {
+pub(super) fn bare(want: &Node) -> Node {
     let value = match &want.value {
         Value::String(text) => match (text.as_str(), text.parse()) {
             ("true", _) => Value::Bool(true),
@@ -205,10 +222,12 @@ pub(super) fn words(wanted: &Node) -> String {
     let first =
         || wanted.items().first().map_or_else(|| write::flow(&bare(wanted), false), |value| write::flow(value, false));
     match wanted.tag.as_deref() {
+        Some("NotBelow") if matches!(bare(wanted).value, Value::String(_)) => first(),
         Some("AtLeast" | "NotBelow") => format!("at least {}", first()),
         Some("Includes") => {
             format!("{} in it", included(wanted).join(" and "))
         }
+        Some("Collects") => wanted.items().iter().filter_map(Node::as_str).collect::<Vec<_>>().join(", "),
         Some("ByKey") => wanted.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>().join(", "),
         _ => written(wanted).map_or_else(String::new, |value| write::flow(&value, false)),
     }
@@ -225,6 +244,7 @@ pub(super) fn in_words(wanted: &Node) -> String {
         },
         Some("NotBelow") => format!("{} where it is set", words(wanted)),
         Some("Default") => format!("{} where nothing is said", shown(&bare(wanted))),
+        Some("Collects") => format!("{} where nothing is said; a warning where one is missing", words(wanted)),
         Some("Expect") => format!(
             "a warning unless it is {}: {}",
             items.first().map(shown).unwrap_or_default(),

@@ -134,7 +134,13 @@ impl Grammar {
                 let nodes = self.c.pick(&["NumCacheClusters", "ReplicasPerNodeGroup", "Other"]);
                 let (value, state) = self.setting(&[Val::Int(2), Val::text("3")], &[Val::Int(0), Val::text("0")]);
                 draft.weak |= state == State::Weak && nodes != "Other";
-                draft.properties.extend(value.map(|value| (nodes.to_owned(), value)));
+                let value = value.map(|value| (nodes.to_owned(), value));
+                let somebody = ("NumCacheClusters".to_owned(), Val::Int(2));
+                // Without a replica nothing is set at all.
+                if nodes == "Other" || value.is_none() {
+                    draft.properties.push(somebody);
+                }
+                draft.properties.extend(value);
                 CACHE
             }
             4 => {
@@ -365,7 +371,7 @@ impl Grammar {
         let any = [Val::Int(0), Val::text("5"), Val::Int(600)];
         self.property(draft, "DefaultInstanceWarmup", &any, &[Val::Null, Val::no_value()][1..]);
         let metrics = Val::List(vec![Val::map([("Granularity", Val::text("1Minute"))])]);
-        self.property(draft, "MetricsCollection", &[metrics, Val::List(Vec::new())], &[Val::no_value()]);
+        self.property(draft, "MetricsCollection", &[metrics, Val::List(Vec::new()), Val::no_value()], &[]);
         self.nested(
             draft,
             ["InstanceMaintenancePolicy"],
@@ -491,8 +497,17 @@ impl Grammar {
 
     fn launch(&mut self) -> Resource {
         let mut draft = Draft::default();
-        let leaves = [("AutoRecovery", vec![Val::text("default")], vec![Val::text("disabled"), Val::no_value()])];
-        self.nested(&mut draft, ["LaunchTemplateData", "MaintenanceOptions"], &leaves);
+        // Nothing is written where it is absent, at any level.
+        let strong = [Val::text("default"), Val::no_value()];
+        let (value, state) = self.setting(&strong, &[Val::text("disabled"), Val::Lines("disabled".to_owned())]);
+        draft.weak |= state == State::Weak;
+        let options = Val::Map(value.map(|value| ("AutoRecovery".to_owned(), value)).into_iter().collect());
+        let options = self.c.pick(&[options.clone(), options, Val::no_value(), Val::Empty]);
+        draft.weak &= matches!(options, Val::Map(_));
+        let data = Val::map([("MaintenanceOptions", options)]);
+        let data = self.c.pick(&[data.clone(), data, Val::reference("Some")]);
+        draft.weak &= matches!(&data, Val::Map(data) if !data.is_empty());
+        draft.properties.push(("LaunchTemplateData".to_owned(), data));
         self.finish(draft, Vec::new())
     }
 

@@ -20,14 +20,21 @@ impl<'d> Planner<'d> {
         match (wanted.tag.as_deref(), &wanted.value) {
             (None, Value::Mapping(_)) if !is_intrinsic(wanted) => self.object(want, place, wanted, None),
             (Some("ByKey"), _) => self.by_key(want, place, wanted),
+            (Some("Each"), _) if is_intrinsic(place.node) => self.unknown(want, place, wanted),
             (Some("Each"), _) => {
-                let each = Node { tag: None, ..wanted.clone() };
+                let mut each = Node { tag: None, ..wanted.clone() };
+                let only = each.remove("Only");
                 let mut open: Vec<&Node> = place.node.items().iter().rev().collect();
                 while let Some(item) = open.pop() {
                     match branches(item) {
                         Some([then, otherwise]) => open.extend([otherwise, then]),
                         None if is_no_value(item) => {}
-                        None => self.value(want, &place.below(item, item.span, None), &each),
+                        None => {
+                            let item = place.below(item, item.span, None);
+                            if self.applies(want, &item, only.as_ref()) {
+                                self.value(want, &item, &each);
+                            }
+                        }
                     }
                 }
             }
@@ -39,6 +46,9 @@ impl<'d> Planner<'d> {
     pub(super) fn object(&mut self, want: &Want, place: &Place<'d>, wanted: &Node, comment: Option<&str>) {
         if is_intrinsic(place.node) && !is_no_value(place.node) {
             return self.unknown(want, place, wanted);
+        }
+        if is_no_value(place.node) && written(wanted).is_none() {
+            return;
         }
         if is_no_value(place.node) || !(place.node.is_mapping() || self.document.is_blank(place.node)) {
             return self.conflict(want, place, wanted);
@@ -138,6 +148,15 @@ impl<'d> Planner<'d> {
     fn scalar(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
         match judge(self.document, place.node, wanted) {
             Verdict::Holds => {}
+            _ if wanted.tag.as_deref() == Some("Collects") => {
+                let message = format!(
+                    "{} lacks {}: without it the rule's alarm never fires",
+                    place.name(None),
+                    strength::missing_metrics(place.node, wanted).join(" and ")
+                );
+                let help = format!("add it; {} leaves the list as it is", want.identity);
+                self.problems.push(Problem::warning(message).at(&self.document.source, place.node.span).help(help));
+            }
             _ if wanted.tag.as_deref() == Some("Expect") => {
                 self.unexpected(want, place, None, place.node.span, wanted);
             }
@@ -169,12 +188,17 @@ impl<'d> Planner<'d> {
 
     /// A value that is weaker than the rule needs it.
     fn conflict(&mut self, want: &Want, place: &Place<'d>, wanted: &Node) {
+        // What another rule has it replaced by may be strong enough.
+        let pending = self.plan.replaces.iter().find(|replace| std::ptr::eq(replace.at, place.node));
+        if pending.is_some_and(|replace| self.satisfied(&replace.by, wanted)) {
+            return;
+        }
         let blank = self.document.is_blank(place.node);
         let was = if blank { "empty" } else { edit::own_text(self.document, place.node) };
         let was = was.split_whitespace().collect::<Vec<_>>().join(" ");
         let by = match wanted.tag.as_deref() {
             Some("Includes") => Some(strength::with_words(place.node, wanted).into()),
-            Some("NotBelow") => Some(Node { tag: None, ..wanted.clone() }),
+            Some("NotBelow") => Some(strength::bare(wanted)),
             _ => written(wanted),
         };
         let line = want.source.position(want.span.start).0;
