@@ -7,7 +7,7 @@ use crate::describe::{Grant, deed, flow};
 use crate::diagnostics::Problem;
 use crate::kinds::{HealedBy, Kind};
 use crate::project::Compiled;
-use crate::rules::{HealingLoop, Origin, Reference};
+use crate::rules::{HealingLoop, Origin};
 use crate::schema::{list, nearest};
 use crate::text::seconds;
 use crate::workload::Change;
@@ -47,8 +47,7 @@ struct InWorkload<'a> {
 }
 
 fn workload<'a>(compiled: &'a Compiled, rule: &CompiledRule) -> Option<InWorkload<'a>> {
-    let in_template = |reference: &Reference| matches!(reference.origin, Origin::Resource { .. });
-    rule.healing.references.iter().find(|reference| in_template(reference))?;
+    rule.healing.references.iter().find(|reference| reference.is_in_template())?;
     let (file, _) = rule.identity.split_once('/')?;
     // The first of a rule file's stacks, which is not the rule's own where the file became several.
     let healed = compiled.stacks.iter().find(|stack| stack.folder == file)?.workload.as_ref()?;

@@ -1,7 +1,7 @@
 //! Limits of AWS that a template must keep, and references that must lead somewhere.
 
 use super::template::references;
-use super::{CompiledStack, Resource};
+use super::{CompiledStack, HealedWorkload, Resource};
 use crate::diagnostics::Problem;
 use crate::yaml::Node;
 use healstack_model::guard;
@@ -45,7 +45,18 @@ const NAMES: [(&str, &str); 15] = [
 pub(super) fn check(stacks: &[CompiledStack]) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut named: HashMap<(&str, &str), &str> = HashMap::new();
+    let mut called = HashSet::new();
     for stack in stacks {
+        let workload = stack.workload.as_ref();
+        let owner = workload.and_then(|workload| workload.stack.as_ref()).map(|owner| owner.stack_name.as_str());
+        for name in std::iter::once(stack.name.as_str()).chain(owner) {
+            if !called.insert(name) {
+                let message = format!("two stacks are called `{name}`");
+                let help = "a workload's `stack_name` in healstack.yaml is that of one rule file: write the rules of one template into one file";
+                found.push(Problem::error(message).help(help));
+            }
+        }
+        found.extend(workload.into_iter().flat_map(of_workload));
         let count = stack.resources();
         let mut over = |what: String, help: &str| {
             found.push(Problem::error(format!("the stack `{}` has {what}", stack.folder)).help(help));
@@ -89,6 +100,28 @@ pub(super) fn check(stacks: &[CompiledStack]) -> Vec<Problem> {
                 found.push(Problem::error(message).help("rename one of the rules or stacks"));
             }
         }
+    }
+    found
+}
+
+/// What healing adds can be too much for a template that was just small enough.
+fn of_workload(workload: &HealedWorkload) -> Vec<Problem> {
+    let over = |what: String| {
+        let message = format!("{} has {what}", workload.path);
+        Problem::error(message).help("move some of its resources to another template")
+    };
+    let mut found = Vec::new();
+    if workload.resources > MAX_RESOURCES {
+        found.push(over(format!(
+            "{} resources when it is healed, a template's limit is {MAX_RESOURCES}",
+            workload.resources
+        )));
+    }
+    if workload.text.len() > MAX_TEMPLATE {
+        found.push(over(format!(
+            "{} bytes when it is healed, a template's limit is {MAX_TEMPLATE}",
+            workload.text.len()
+        )));
     }
     found
 }

@@ -40,7 +40,7 @@ use crate::config::Environment;
 use crate::diagnostics::{Problem, Problems, Severity};
 use crate::kinds::{Catalog, HealedBy, Kind, Requirement};
 use crate::render::{Renderer, insights_filter};
-use crate::rules::{HealingLoop, RuleSet};
+use crate::rules::{HealingLoop, Reference, RuleSet};
 use crate::text::count;
 use crate::yaml::{self, Entry, Node};
 use healstack_model::guard::lease_seconds;
@@ -48,6 +48,7 @@ use healstack_model::{EnvironmentName, Names, Notify, Seconds, StackName};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// One stack, compiled.
 #[derive(Debug)]
@@ -141,7 +142,7 @@ impl<'a> Compiler<'a> {
         problems: &mut Problems,
     ) -> Vec<CompiledStack> {
         problems.extend(self.warnings(&sets));
-        problems.extend(references::without_values(&sets, &self.environment.parameters));
+        problems.extend(references::check_values(&sets, &self.environment.parameters));
         problems.extend(workloads::unknown(&sets, self.environment));
         problems.extend(escalation::check(&sets, self.catalog));
         // Stacks know nothing of one another. Their order, and that of their problems, stays.
@@ -190,7 +191,9 @@ impl<'a> Compiler<'a> {
                         format!("{identity} needs the agent, which is not part of this version: it heals nothing yet");
                     found.push(warn(message).help("keep it for later, or remove it"));
                 }
-                let selection = (healing.kind.as_str(), healing.selector.to_string());
+                // A logical id of one template is not that of another.
+                let of = if healing.references.iter().any(Reference::is_in_template) { set.stack.as_str() } else { "" };
+                let selection = (healing.kind.as_str(), format!("{of}{}", healing.selector));
                 if let Some(twin) = selected.insert(selection, identity.clone()) {
                     let message =
                         format!("{twin} and {identity} heal the same {}: their alarms act twice", healing.target_type);
@@ -205,6 +208,7 @@ impl<'a> Compiler<'a> {
     fn rule_stacks(&self, set: RuleSet, problems: &mut Problems) -> Vec<CompiledStack> {
         let before = problems.count(Severity::Error);
         let source = set.source.name().to_owned();
+        let rule_file = Arc::clone(&set.source);
         let (mut workload, found) = self.heal_workload(&set);
         problems.extend(found);
         let mut rules = Vec::new();
@@ -219,7 +223,8 @@ impl<'a> Compiler<'a> {
         }
         let mut whole = self.part(&set.stack, &source, 1, rules);
         let ids: Vec<&str> = whole.template.resources().map(|resource| resource.id.as_str()).collect();
-        problems.extend(references::clashes(&whole.template.parameters, &ids));
+        let named = whole.rules.iter().flat_map(|rule| &rule.healing.references);
+        problems.extend(references::clashes(&rule_file, named, &ids));
         let size = partition::Size { resources: whole.resources(), bytes: whole.text.len() };
         let placement = match (self.placed)(&set.stack, !size.has_room()) {
             Ok(placement) => placement,

@@ -3,11 +3,13 @@
 //! Until here a variable stands in every text that the selector's value went into: names, ARNs, patterns, the runbook. So
 //! templates and checks need not know of references, and each text becomes what CloudFormation needs in its place.
 
-use crate::diagnostics::Problem;
+use crate::diagnostics::{Problem, Source};
 use crate::rules::{Origin, Reference, RuleSet};
+use crate::schema::nearest;
 use crate::yaml::{Entry, HELD_CLOSE, HELD_OPEN, Node, Value};
 use healstack_model::{Names, StackName};
 use indexmap::IndexMap;
+use std::sync::Arc;
 
 /// Puts CloudFormation's functions in the place of every variable below `node`.
 pub(super) fn fill_in(node: &mut Node, references: &[Reference]) {
@@ -74,14 +76,29 @@ pub fn shown_in(value: serde_json::Value) -> serde_json::Value {
     }
 }
 
-/// The parameters of the rules' own stacks that nothing gives a value: CloudFormation refuses a stack without it.
-pub(super) fn without_values(sets: &[RuleSet], given: &IndexMap<String, String>) -> Vec<Problem> {
+/// Parameters of the rules' own stacks without a value, which CloudFormation refuses; with one that the rule could not name either;
+/// and values that no rule refers to.
+pub(super) fn check_values(sets: &[RuleSet], given: &IndexMap<String, String>) -> Vec<Problem> {
     let mut told: Vec<&str> = Vec::new();
+    let mut used: Vec<&str> = Vec::new();
     let mut found = Vec::new();
     for set in sets {
         for reference in set.loops.iter().flat_map(|healing| &healing.references) {
             let name = reference.variable.as_str();
-            if reference.origin != Origin::Parameter || given.contains_key(name) || told.contains(&name) {
+            if reference.origin != Origin::Parameter {
+                continue;
+            }
+            used.push(name);
+            if let Some(value) = given.get(name) {
+                let pattern = reference.pattern.as_deref().unwrap_or_default();
+                if !matches(value, pattern) {
+                    let message = format!("the parameter `{name}` is `{value}`, which cannot stand here");
+                    let help = format!("in healstack.yaml, give it a value that matches the pattern {pattern}");
+                    found.push(Problem::error(message).at(&set.source, reference.span).help(help));
+                }
+                continue;
+            }
+            if told.contains(&name) {
                 continue;
             }
             told.push(name);
@@ -90,7 +107,21 @@ pub(super) fn without_values(sets: &[RuleSet], given: &IndexMap<String, String>)
             found.push(Problem::warning(message).at(&set.source, reference.span).help(help));
         }
     }
+    for name in given.keys().filter(|name| !used.contains(&name.as_str())) {
+        let message = format!("no rule refers to `parameters.{name}` of healstack.yaml");
+        let help = match nearest(name, &used) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "remove it, or write `{parameter: …}` where a rule names its target".to_owned(),
+        };
+        found.push(Problem::warning(message).help(help));
+    }
     found
+}
+
+/// Whether a value matches a selector's pattern.
+fn matches(value: &str, pattern: &str) -> bool {
+    let schema = serde_json::json!({"pattern": pattern});
+    jsonschema::draft202012::is_valid(&schema, &value.into())
 }
 
 /// The parameters of a template whose rules have these references, sorted by name.
@@ -130,14 +161,23 @@ pub(super) fn parameters<'r>(
     found
 }
 
-/// Parameters whose name is also that of a resource: in a template they share one space of names.
-pub(super) fn clashes(parameters: &[Entry], ids: &[&str]) -> Vec<Problem> {
-    let clash = |parameter: &&Entry| ids.contains(&parameter.key.as_str());
-    let told = |parameter: &Entry| {
-        Problem::error(format!("the parameter `{}` has the name of a resource of its stack", parameter.key))
-            .help("rename the parameter")
+/// References whose name is also that of a resource: in a template they share one space of names.
+pub(super) fn clashes<'r>(
+    source: &Arc<Source>,
+    references: impl Iterator<Item = &'r Reference>,
+    ids: &[&str],
+) -> Vec<Problem> {
+    let clash = |reference: &&Reference| ids.contains(&reference.variable.as_str());
+    let told = |reference: &Reference| {
+        let help = match reference.origin {
+            Origin::Parameter => "rename the parameter",
+            _ => "rename the rule whose resource it is",
+        };
+        Problem::error(format!("`{}` is also the logical id of a resource of the rules' stack", reference.variable))
+            .at(source, reference.span)
+            .help(help)
     };
-    parameters.iter().filter(clash).map(told).collect()
+    references.filter(clash).map(told).collect()
 }
 
 #[cfg(test)]

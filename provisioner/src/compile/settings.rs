@@ -14,7 +14,7 @@ use super::runbook::{ASSUME_ROLE, SETTINGS_ROLE, Starter};
 use super::{Compiler, Resource, Runbook, iam};
 use crate::diagnostics::{Problem, Source};
 use crate::kinds::{Kind, TemplateFiles};
-use crate::rules::{HealingLoop, Origin};
+use crate::rules::HealingLoop;
 use crate::yaml::{self, Entry, HELD_CLOSE, HELD_OPEN, Node, Value as Yaml};
 use healstack_model::{StackName, ledger};
 use serde_json::{Value, json};
@@ -198,8 +198,7 @@ fn targets(fields: &[String], healing: &HealingLoop) -> Option<(Node, Selected)>
     }
     let in_workload = |name: &str| {
         healing.references.iter().any(|reference| {
-            matches!(reference.origin, Origin::Resource { .. })
-                && name.contains(&format!("{HELD_OPEN}{}{HELD_CLOSE}", reference.variable))
+            reference.is_in_template() && name.contains(&format!("{HELD_OPEN}{}{HELD_CLOSE}", reference.variable))
         })
     };
     let mut values: Vec<Node> = Vec::new();

@@ -2,12 +2,13 @@
 
 use super::{Compiler, template};
 use crate::config::{Environment, WorkloadStack};
-use crate::diagnostics::Problem;
+use crate::diagnostics::{Problem, Source};
 use crate::rules::{HealingLoop, Origin, Reference, RuleSet};
 use crate::schema::nearest;
 use crate::workload::{self, Change, Target, Want};
 use crate::yaml::{self, Node};
 use healstack_model::StackName;
+use std::sync::Arc;
 
 /// What the logical ids of the parameters begin with that tell the rules' stack the values of the workload's resources.
 const PARAMETER: &str = "Healstack";
@@ -23,6 +24,8 @@ pub struct HealedWorkload {
     pub text: String,
     /// What was changed.
     pub changes: Vec<Change>,
+    /// How many resources it has, a loop counted as one.
+    pub resources: usize,
     /// The stack that `deploy` deploys it as, if it does.
     pub stack: Option<WorkloadStack>,
 }
@@ -65,26 +68,54 @@ impl Compiler<'_> {
         if !problems.is_empty() {
             return (None, problems);
         }
-        let (healed, problems) = workload::heal(source, &wants);
+        let (healed, mut problems) = workload::heal(source, &wants);
+        for healing in set.loops.iter().filter(|healing| healing.signals() && !healing.enforces()) {
+            match self.reported(set, healing, source) {
+                Ok(found) => problems.extend(found),
+                Err(problem) => problems.push(problem),
+            }
+        }
         let json = source.text().trim_start_matches('\u{FEFF}').trim_start().starts_with('{');
         let healed = healed.map(|healed| HealedWorkload {
             path: named.path.clone(),
             file: HealedWorkload::FILES[usize::from(json)],
             text: healed.text,
             changes: healed.changes,
+            resources: healed.resources,
             stack: self.environment.workloads.get(set.stack.as_str()).cloned(),
         });
         (healed, problems)
     }
 
-    fn want(&self, set: &RuleSet, healing: &HealingLoop) -> Result<Want, Problem> {
+    /// What a rule that sets nothing would set.
+    fn reported(&self, set: &RuleSet, healing: &HealingLoop, source: &Arc<Source>) -> Result<Option<Problem>, Problem> {
+        let identity = format!("{}/{}", set.stack, healing.rule.name);
+        let want = Want { overrides: true, native: self.native(set, healing)?, ..self.want(set, healing)? };
+        // What is wrong with the target is told where the template is healed.
+        let Some(healed) = workload::heal(source, &[want]).0 else { return Ok(None) };
+        let weaker: Vec<String> = healed
+            .changes
+            .iter()
+            .filter(|change| change.rule == identity && !change.path.is_empty())
+            .map(|change| format!("`{}.{}: {}`", change.resource, change.path, change.value))
+            .collect();
+        let message = format!("{identity} only reports, so that {} lacks {}", source.name(), weaker.join(", "));
+        let help = "set it there, or let the rule set it: mode `enforce`, and no `enforce: false`";
+        Ok((!weaker.is_empty()).then(|| Problem::warning(message).at(&set.source, healing.span).help(help)))
+    }
+
+    /// What the rule's kind wants of the template.
+    fn native(&self, set: &RuleSet, healing: &HealingLoop) -> Result<Node, Problem> {
         let kind = &self.catalog.kinds[&healing.kind];
-        let native = if kind.has_native && healing.rule.enabled {
-            let source = self.renderer.render(&kind.native_template(), &self.context(&set.stack, healing))?;
-            yaml::parse(&source)?
-        } else {
-            Node::map(Vec::new())
-        };
+        if !kind.has_native {
+            return Ok(Node::map(Vec::new()));
+        }
+        yaml::parse(&self.renderer.render(&kind.native_template(), &self.context(&set.stack, healing))?)
+    }
+
+    /// What the rule wants of the template. A rule that sets nothing is told there what its target is called, and no more.
+    fn want(&self, set: &RuleSet, healing: &HealingLoop) -> Result<Want, Problem> {
+        let native = if healing.enforces() { self.native(set, healing)? } else { Node::map(Vec::new()) };
         Ok(Want {
             identity: format!("{}/{}", set.stack, healing.rule.name),
             source: set.source.clone(),

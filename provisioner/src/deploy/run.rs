@@ -223,7 +223,7 @@ async fn survey(context: &Context, stacks: &[PlannedStack]) -> Result<Vec<Survey
         let context = context.clone();
         async move {
             let deployed = context.aws.stack(&planned.name).await?;
-            let situation = state::situation(&planned.name, deployed.as_ref())?;
+            let situation = state::situation(&planned.name, deployed.as_ref(), planned.workload.is_some())?;
             Ok(Surveyed { planned: Arc::new(planned), deployed, situation })
         }
     }));
@@ -248,7 +248,7 @@ async fn prepare(
     context: &Context,
     surveyed: Vec<Surveyed>,
     bucket: &Bucket,
-    pending: &BTreeMap<String, Option<String>>,
+    pending: &BTreeMap<String, BTreeSet<String>>,
 ) -> Result<Vec<Prepared>, DeployError> {
     let outcomes = jobs::all(surveyed.into_iter().map(|one| {
         let (context, bucket) = (context.clone(), bucket.clone());

@@ -25,7 +25,7 @@ impl Situation {
 }
 
 /// The situation of a stack, or an error with the way out of its state.
-pub(super) fn situation(name: &str, stack: Option<&Stack>) -> Result<Situation, DeployError> {
+pub(super) fn situation(name: &str, stack: Option<&Stack>, workload: bool) -> Result<Situation, DeployError> {
     let Some(stack) = stack else {
         return Ok(Situation::Missing);
     };
@@ -33,6 +33,10 @@ pub(super) fn situation(name: &str, stack: Option<&Stack>) -> Result<Situation, 
     let advice = match status {
         "DELETE_COMPLETE" => return Ok(Situation::Missing),
         "REVIEW_IN_PROGRESS" => return Ok(Situation::InReview),
+        // What users own is theirs to delete.
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" if workload => format!(
+            "it is a workload's own stack, which is not deleted for you: look what it holds, then run `aws cloudformation delete-stack --stack-name {name}`, and deploy again"
+        ),
         "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" => return Ok(Situation::Leftover),
         "UPDATE_ROLLBACK_FAILED" => format!(
             "repair what kept the roll-back from ending, then run `aws cloudformation continue-update-rollback --stack-name {name}` \
@@ -84,8 +88,8 @@ mod tests {
 
     #[test]
     fn every_status_of_a_stack_has_a_way_on() {
-        let of = |status: &str| situation("s", Some(&stack(status))).ok();
-        assert_eq!(situation("s", None).unwrap(), Situation::Missing);
+        let of = |status: &str| situation("s", Some(&stack(status)), false).ok();
+        assert_eq!(situation("s", None, false).unwrap(), Situation::Missing);
         assert_eq!(of("DELETE_COMPLETE"), Some(Situation::Missing));
         assert_eq!(of("REVIEW_IN_PROGRESS"), Some(Situation::InReview));
         assert_eq!(of("ROLLBACK_COMPLETE"), Some(Situation::Leftover));
@@ -114,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_failed_roll_back_says_how_to_continue() {
-        let error = situation("heal--core", Some(&stack("UPDATE_ROLLBACK_FAILED"))).unwrap_err();
+        let error = situation("heal--core", Some(&stack("UPDATE_ROLLBACK_FAILED")), false).unwrap_err();
         let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
         assert!(help.unwrap().contains("continue-update-rollback --stack-name heal--core"));
     }

@@ -5,6 +5,9 @@
 
 use std::collections::HashMap;
 
+use crate::diagnostics::Source;
+use crate::workload::in_long_form;
+use crate::yaml;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 
@@ -13,7 +16,9 @@ pub(crate) fn parse(text: &str) -> Value {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let Ok((event, _)) = event else {
-            return Value::Null;
+            // Something that CloudFormation takes all the same, and so does the compiler: a bracket at its key's column.
+            let node = yaml::parse(&Source::new("the template", text.trim_start_matches('\u{FEFF}')));
+            return node.map(|node| in_long_form(&node).to_json()).unwrap_or_default();
         };
         if matches!(event, Event::DocumentEnd) {
             break;

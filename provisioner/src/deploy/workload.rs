@@ -37,11 +37,12 @@ fn deployed<'s>(stack: Option<&'s Stack>, name: &str) -> Option<&'s str> {
     parameter.parameter_value()
 }
 
-/// The workloads that are not deployed as they are planned, by stack name, with the template that is deployed.
+/// The workloads that are not deployed as they are planned, by stack name, with the names of the values that they do not
+/// publish yet.
 pub(super) async fn pending(
     context: &Context,
     surveyed: &[Surveyed],
-) -> Result<BTreeMap<String, Option<String>>, DeployError> {
+) -> Result<BTreeMap<String, BTreeSet<String>>, DeployError> {
     let workloads: Vec<Surveyed> = surveyed.iter().filter(|one| one.planned.workload.is_some()).cloned().collect();
     let looked = jobs::all_ok(workloads.into_iter().map(|one| {
         let context = context.clone();
@@ -53,16 +54,40 @@ pub(super) async fn pending(
     }));
     let looked = context.unless_interrupted(looked).await?;
     let differs = |(one, template): &(Surveyed, Option<String>)| {
-        let given = one.planned.workload.iter().flatten();
-        let parameters = given.into_iter().any(|(name, value)| deployed(one.deployed.as_ref(), name) != Some(value));
+        let planned = template::parse(&one.planned.template);
+        // CloudFormation tells asterisks in the place of those.
+        let secret = |name: &str| planned.pointer(&format!("/Parameters/{name}/NoEcho")).is_some_and(is_true);
+        let mut given = one.planned.workload.iter().flatten().filter(|(name, _)| !secret(name));
+        let parameters = given.any(|(name, value)| deployed(one.deployed.as_ref(), name) != Some(value));
         let same = template.as_deref().is_some_and(|template| status::is_same(template, &one.planned.template));
         parameters || !same
     };
-    Ok(looked.into_iter().filter(differs).map(|(one, template)| (one.planned.name.clone(), template)).collect())
+    let missing = |(one, template): (Surveyed, Option<String>)| {
+        let mut names = published(&one.planned.template);
+        let there = template.as_deref().map(published).unwrap_or_default();
+        names.retain(|name| !there.contains(name));
+        (one.planned.name.clone(), names)
+    };
+    Ok(looked.into_iter().filter(differs).map(missing).collect())
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool() == Some(true) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+/// The names of the parameters in Parameter Store that a template has, those that are known before it is deployed.
+fn published(template: &str) -> BTreeSet<String> {
+    let template = template::parse(template);
+    let resources = template.get("Resources").and_then(Value::as_object);
+    let parameters = resources
+        .into_iter()
+        .flat_map(|resources| resources.values())
+        .filter(|resource| resource.get("Type").and_then(Value::as_str) == Some("AWS::SSM::Parameter"));
+    parameters.filter_map(|parameter| parameter.pointer("/Properties/Name")?.as_str().map(str::to_owned)).collect()
 }
 
 /// The stack's workload, if it is one of the pending ones and does not publish yet what the stack reads.
-pub(super) fn awaited<'p>(surveyed: &Surveyed, pending: &'p BTreeMap<String, Option<String>>) -> Option<&'p str> {
+pub(super) fn awaited<'p>(surveyed: &Surveyed, pending: &'p BTreeMap<String, BTreeSet<String>>) -> Option<&'p str> {
     let template = template::parse(&surveyed.planned.template);
     let read: BTreeSet<&str> = template
         .get("Parameters")
@@ -78,12 +103,9 @@ pub(super) fn awaited<'p>(surveyed: &Surveyed, pending: &'p BTreeMap<String, Opt
         .filter_map(|parameter| parameter.get("Default").and_then(Value::as_str))
         .collect();
     let depends = &surveyed.planned.depends_on;
-    pending.iter().filter(|(name, _)| depends.contains(name)).find_map(|(name, deployed)| {
-        let published = |path: &&str| deployed.as_deref().is_some_and(|deployed| deployed.contains(*path));
-        // A name that nothing in the workload's own template has is published by somebody else.
-        let missing = read.iter().any(|path| path.contains("/workload/") && !published(path));
-        missing.then_some(name.as_str())
-    })
+    let missing = |names: &BTreeSet<String>| names.iter().any(|name| read.contains(name.as_str()));
+    let mut awaited = pending.iter().filter(|(name, names)| depends.contains(name) && missing(names));
+    awaited.next().map(|(name, _)| name.as_str())
 }
 
 #[cfg(test)]

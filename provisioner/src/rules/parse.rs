@@ -1,7 +1,7 @@
 //! One rule file: its form, its names, its escalations.
 
 use super::resolve::{check, resolve};
-use super::{HealingLoop, RuleSet, Workload};
+use super::{HealingLoop, RuleSet, Workload, reference};
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::Catalog;
 use crate::schema::{list, nearest};
@@ -45,6 +45,7 @@ pub fn parse(source: &Arc<Source>, catalog: &Catalog, problems: &mut Problems) -
         loops.extend(resolve(source, node, rule, (&file.defaults, file.workload.is_some()), catalog, problems));
     }
     problems.extend(escalation_cycle(source, &loops));
+    problems.extend(reference::clashes(source, loops.iter().flat_map(|healing| &healing.references)));
     loops.sort_by(|left, right| left.rule.name.cmp(&right.rule.name));
     // A set without the rules that are wrong would be a smaller stack, and what follows from that no news to anybody.
     (problems.count(Severity::Error) == before).then(|| RuleSet {

@@ -16,6 +16,7 @@ use crate::schema::{list, nearest};
 use crate::text::upper_first;
 use crate::yaml::{HELD_CLOSE, HELD_OPEN, Node, Span, Value};
 use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A value that CloudFormation fills in.
@@ -53,6 +54,14 @@ pub enum Origin {
     Ssm(String),
     /// A parameter of the rules' own stack.
     Parameter,
+}
+
+impl Reference {
+    /// Whether it names a resource of the workload's template.
+    #[must_use]
+    pub fn is_in_template(&self) -> bool {
+        matches!(self.origin, Origin::Resource { .. })
+    }
 }
 
 /// The fields of a reference, one of which it has, and what each takes.
@@ -132,7 +141,7 @@ impl Finder<'_> {
         let reference = self.read(node, schema);
         let Some((reference, append)) = reference.filter(|_| self.problems.len() == told) else {
             // Something that no later check complains about, since what is wrong was told.
-            return (held("Wrong"), None);
+            return (held(&format!("Wrong{}", node.span.start)), None);
         };
         let text = format!("{}{append}", held(&reference.variable));
         let id = match &reference.origin {
@@ -184,6 +193,15 @@ impl Finder<'_> {
             return None;
         }
         let text = |key: &str| schema.get(key).and_then(Json::as_str).map(str::to_owned);
+        let pattern = text("pattern");
+        let strange =
+            append.chars().find(|c| !c.is_ascii_alphanumeric() && !pattern.as_ref().is_none_or(|p| p.contains(*c)));
+        if let Some(strange) = strange {
+            let span = node.get(APPEND).map_or(node.span, |append| append.span);
+            let help = format!("it must match the pattern {}", pattern.unwrap_or_default());
+            self.problem(format!("`{APPEND}` cannot have {strange} here"), span, help);
+            return None;
+        }
         let (variable, origin) = match entry.key.as_str() {
             "resource" => self.resource(&value, entry.value.span, schema)?,
             "import" => (format!("Import{}", variable(&value)), Origin::Import(value)),
@@ -191,7 +209,7 @@ impl Finder<'_> {
             _ => (value, Origin::Parameter),
         };
         let description = text("description").unwrap_or_else(|| "What a rule heals.".to_owned());
-        let reference = Reference { variable, origin, span: node.span, description, pattern: text("pattern") };
+        let reference = Reference { variable, origin, span: node.span, description, pattern };
         Some((reference, append))
     }
 
@@ -207,7 +225,11 @@ impl Finder<'_> {
             return None;
         };
         let text = |key: &str| known.get(key).and_then(Json::as_str).unwrap_or_default();
-        let variable = format!("{id}{}", text("attribute"));
+        // Ids and attributes are both letters: `Web` and `Name` would be `WebName`, which another resource may be called.
+        let variable = match text("attribute") {
+            "" => id.to_owned(),
+            attribute => format!("{attribute}Of{id}"),
+        };
         let value = known.get("value").cloned().unwrap_or_default();
         let mut value = if value.is_null() { json!({"Ref": RESOURCE}) } else { value };
         name_resource(&mut value, id);
@@ -232,6 +254,21 @@ impl Finder<'_> {
         }
         text.map(str::to_owned)
     }
+}
+
+/// Names that stand for two things, by the rules of one file.
+pub(super) fn clashes<'r>(source: &Arc<Source>, references: impl Iterator<Item = &'r Reference>) -> Vec<Problem> {
+    let mut known: HashMap<&str, &Reference> = HashMap::new();
+    let mut found = Vec::new();
+    for reference in references {
+        let first = *known.entry(reference.variable.as_str()).or_insert(reference);
+        if first.origin != reference.origin {
+            let line = source.position(first.span.start).0;
+            let message = format!("`{}` stands for something else in line {line}", reference.variable);
+            found.push(Problem::error(message).at(source, reference.span).help("rename the parameter"));
+        }
+    }
+    found
 }
 
 /// What editors are told of references, by the names that [`in_schema`] refers to: with a logical id, and without.

@@ -30,7 +30,7 @@ fn a_reference_stands_wherever_text_may() {
     assert!(found.problems.is_empty(), "{:?}", found.problems);
     let text = |pointer: &str| found.node.pointer(pointer).and_then(Node::as_str).unwrap_or("-").to_owned();
     assert_eq!(text("/names/0"), "web");
-    assert_eq!(text("/names/1"), held("WebName"));
+    assert_eq!(text("/names/1"), held("NameOfWeb"));
     assert!(text("/names/2").starts_with(&format!("{HELD_OPEN}ImportShopqueue")) && text("/names/2").ends_with("-a"));
     assert_eq!(text("/tag/app"), held("App"));
     // A tag may be called like a field of a reference.
@@ -38,7 +38,7 @@ fn a_reference_stands_wherever_text_may() {
     assert_eq!(found.ids["names"], json!(["Web"]));
     assert_eq!(found.ids["cluster"], Json::Null);
     let web = &found.references[0];
-    let Origin::Resource { id, kind, value } = &web.origin else { panic!("{web:?}") };
+    let Origin::Resource { id, kind, value, .. } = &web.origin else { panic!("{web:?}") };
     assert_eq!((id.as_str(), kind.as_str()), ("Web", "AWS::ECS::Service"));
     assert_eq!(*value, json!({"Fn::GetAtt": ["Web", "Name"]}));
     assert_eq!(web.pattern.as_deref(), Some("^[a-z]+$"));

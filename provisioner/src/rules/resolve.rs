@@ -1,7 +1,7 @@
 //! One rule: its kind is selected, its selector, parameters and signal are checked, and defaults are filled in.
 
 use super::HealingLoop;
-use super::reference::{Extracted, Origin, Reference, extract};
+use super::reference::{Extracted, Reference, extract};
 use crate::diagnostics::{Problem, Problems, Severity, Source};
 use crate::kinds::{Catalog, Decided, Kind, Relation};
 use crate::schema::{list, nearest};
@@ -33,7 +33,10 @@ pub(super) fn resolve(
     let stable_for =
         rule.stable_for.or(defaults.stable_for).unwrap_or_else(|| Seconds::clamped(default_stable_for(cooldown.get())));
     problems.extend(relations(source, node, kind, &parameters));
-    problems.extend(enforcement(source, node, &rule, kind));
+    let sets_in_template = kind.has_native && references.iter().any(Reference::is_in_template);
+    if !sets_in_template {
+        problems.extend(enforcement(source, node, &rule, kind));
+    }
     problems.extend(overriding(source, node, &rule, &references));
     for (index, muted) in rule.mute_windows.iter().enumerate() {
         if !MuteWindow::LENGTH.contains(&muted.duration.get()) {
@@ -76,8 +79,7 @@ pub(super) fn resolve(
 
 /// `override` in a rule that names no resource of a template.
 fn overriding(source: &Arc<Source>, node: &Node, rule: &Rule, references: &[Reference]) -> Option<Problem> {
-    let in_template = references.iter().any(|reference| matches!(reference.origin, Origin::Resource { .. }));
-    if !rule.overrides || in_template {
+    if !rule.overrides || references.iter().any(Reference::is_in_template) {
         return None;
     }
     let span = node.get("override").map_or(node.span, |node| node.span);

@@ -69,7 +69,7 @@ fn insertion(document: &Document, insert: &Insert<'_>) -> Edit {
         let place = if ends_open(document, node, last_end) { above(text, last) } else { line_end(text, last_end) };
         let added = block(document, insert, column);
         // A blank line after a block scalar that keeps them would belong to it.
-        let keeps = block_header(text, deepest(node)).is_some_and(|header| text[header].contains('+'));
+        let keeps = block_header(document, deepest(node)).is_some_and(|header| text[header].contains('+'));
         return at(place, if keeps { added.trim_start_matches(['\r', '\n']).to_owned() } else { added });
     }
     // In brackets: before the last entry where that has its line, so that no line gets a comma.
@@ -130,7 +130,7 @@ fn replacement(document: &Document, replace: &Replace<'_>) -> Edit {
         let start = if is_item { dash } else { behind_colon(text, replace.key.end) };
         return Edit { start, end: start, text: format!(" {by}") };
     }
-    if let Some(header) = block_header(text, replace.at) {
+    if let Some(header) = block_header(document, replace.at) {
         // The value stands where the header of the block did, before a comment behind that; the lines of the block go.
         let behind = text[header.end..].lines().next().unwrap_or_default();
         let end = text[..end].trim_end_matches(['\r', '\n']).len().max(header.end + behind.len());
@@ -222,7 +222,7 @@ fn block_column(text: &str, node: &Node, last: usize) -> usize {
 /// Whether what ends here is a block scalar whose last line the file does not end: a line after it would end it, and make it another text.
 fn ends_open(document: &Document, entry: &Node, end: usize) -> bool {
     let text = document.text();
-    end == text.len() && !text.ends_with('\n') && block_header(text, deepest(entry)).is_some()
+    end == text.len() && !text.ends_with('\n') && block_header(document, deepest(entry)).is_some()
 }
 
 /// The last value of all below a node.
@@ -259,7 +259,7 @@ fn end(document: &Document, node: &Node) -> usize {
         return node.span.end;
     }
     if let Value::String(_) = node.value {
-        return scalar_end(text, node);
+        return scalar_end(document, node);
     }
     let Some(first) = first_child(node) else {
         let bracket = node.span.start + properties(written);
@@ -292,9 +292,10 @@ fn closing(text: &str, from: usize, mapping: bool) -> usize {
 }
 
 /// One past a scalar's last line that is its own: a block scalar's place runs on to where the next line's text begins.
-fn scalar_end(text: &str, node: &Node) -> usize {
+fn scalar_end(document: &Document, node: &Node) -> usize {
+    let text = document.text();
     let written = text.get(node.span.start..node.span.end).unwrap_or_default();
-    let Some(header) = block_header(text, node) else {
+    let Some(header) = block_header(document, node) else {
         // The place of a tagged one in quotes runs on over a comment.
         let value = properties(written);
         return quoted_length(&written[value..]).map_or(node.span.end, |length| node.span.start + value + length);
@@ -327,7 +328,12 @@ fn quoted_length(written: &str) -> Option<usize> {
 }
 
 /// Where the header of a block scalar stands, for instance `|-`.
-fn block_header(text: &str, node: &Node) -> Option<Range<usize>> {
+fn block_header(document: &Document, node: &Node) -> Option<Range<usize>> {
+    // JSON has none, and often one line, which would be read for each value.
+    if document.json {
+        return None;
+    }
+    let text = document.text();
     let is_header = |start: usize| {
         let line = text[start..].lines().next()?;
         let line = line.split(" #").next().unwrap_or(line).trim_end();

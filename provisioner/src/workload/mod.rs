@@ -36,6 +36,8 @@ mod write;
 
 pub use wanted::{Wanted, wanted};
 
+pub(crate) use strength::in_long_form;
+
 use crate::diagnostics::{Problem, Severity, Source};
 use crate::yaml::{Entry, Node, Span};
 use document::Document;
@@ -82,6 +84,8 @@ pub struct Healed {
     pub text: String,
     /// What was changed, in the order of the rules.
     pub changes: Vec<Change>,
+    /// How many resources it has, a loop counted as one.
+    pub resources: usize,
 }
 
 /// One property that was set.
@@ -117,11 +121,13 @@ pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Proble
         return (None, problems);
     }
     let text = edit::apply(&document, &plan);
-    if let Err(problem) = verify::check(&document, &plan, &text) {
-        problems.push(problem);
-        return (None, problems);
+    match verify::check(&document, &plan, &text) {
+        Ok(resources) => (Some(Healed { text, changes: plan.changes, resources }), problems),
+        Err(problem) => {
+            problems.push(problem);
+            (None, problems)
+        }
     }
-    (Some(Healed { text, changes: plan.changes }), problems)
 }
 
 /// An entry and the comment above it.

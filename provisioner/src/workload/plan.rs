@@ -209,7 +209,12 @@ impl<'d> Planner<'d> {
         let line = self.document.source.position(found.key.start).0;
         if there != kind {
             let message = format!("`{id}` is {there} ({file}:{line}), the rule heals {kind}");
-            return Err(Problem::error(message).at(&want.source, span).help("name a resource of that type"));
+            let help = if there.starts_with("AWS::Serverless::") {
+                "its transform makes the resource only when it is deployed: name what it makes by `import`, `ssm` or its own name, and set what heals it in the template yourself"
+            } else {
+                "name a resource of that type"
+            };
+            return Err(Problem::error(message).at(&want.source, span).help(help));
         }
         if let Some(fault) = only::fault(self.document, &Place::of(&found, id), only) {
             let message = format!("{} ({file}:{line})", fault.message);
@@ -260,7 +265,7 @@ impl<'d> Planner<'d> {
                     body.insert(1, Entry::new("Condition", condition));
                 }
                 if self.document.json {
-                    added.entry.value = in_json(&added.entry.value);
+                    added.entry.value = strength::in_long_form(&added.entry.value);
                 }
                 self.add_resource(&want.identity, added);
             }
@@ -373,11 +378,4 @@ impl<'d> Planner<'d> {
             self.problems.push(Problem::error(message).at(&self.document.source, span).help(help));
         }
     }
-}
-
-/// The same value in the form that JSON has.
-fn in_json(value: &Node) -> Node {
-    let mut value = value.clone();
-    value.walk_mut(&mut |node| *node = strength::long(node));
-    value
 }

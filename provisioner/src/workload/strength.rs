@@ -203,6 +203,13 @@ pub(super) fn equal(left: &Node, right: &Node) -> bool {
     }
 }
 
+/// The same value with every short intrinsic in its long form.
+pub(crate) fn in_long_form(value: &Node) -> Node {
+    let mut value = value.clone();
+    value.walk_mut(&mut |node| *node = long(node));
+    value
+}
+
 /// A short intrinsic in its long form, which JSON has alone.
 pub(super) fn long(node: &Node) -> Node {
     let Some(tag) = node.tag.as_deref() else { return node.clone() };

@@ -7,10 +7,13 @@ use crate::diagnostics::{Problem, Source};
 use crate::yaml::{self, Node, Value};
 
 /// Fails when the healed text is anything but the original with the plan's changes.
-pub(super) fn check(document: &Document, plan: &Plan<'_>, healed: &str) -> Result<(), Problem> {
+///
+/// Gives the number of its resources.
+pub(super) fn check(document: &Document, plan: &Plan<'_>, healed: &str) -> Result<usize, Problem> {
     let source = Source::new(document.source.name(), healed.trim_start_matches('\u{FEFF}'));
     let node = yaml::parse(&source).map_err(|problem| fault(document, &document.root, &problem.to_string()))?;
-    compare(document, plan, &document.root, &node)
+    compare(document, plan, &document.root, &node)?;
+    Ok(node.get("Resources").map_or(0, |resources| resources.entries().len()))
 }
 
 fn compare(document: &Document, plan: &Plan<'_>, before: &Node, after: &Node) -> Result<(), Problem> {

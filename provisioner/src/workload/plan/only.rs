@@ -93,7 +93,7 @@ fn broken(document: &Document, place: &Place<'_>, condition: &Node) -> Option<(S
                     items.push(item);
                 }
             }
-            number(condition, "distinct").is_some_and(|least| items.len() as f64 >= least)
+            number(condition, "distinct").is_some_and(|least: usize| items.len() >= least)
         }
         None => false,
         Some(text) => {
@@ -102,8 +102,8 @@ fn broken(document: &Document, place: &Place<'_>, condition: &Node) -> Option<(S
                 return true;
             }
             let named = texts("in").is_none_or(|words| words.contains(&text.as_str()));
-            let least = number(condition, "least").is_none_or(|least| value.is_some_and(|value| value >= least));
-            let most = number(condition, "most").is_none_or(|most| value.is_some_and(|value| value <= most));
+            let least = number(condition, "least").is_none_or(|least: f64| value.is_some_and(|value| value >= least));
+            let most = number(condition, "most").is_none_or(|most: f64| value.is_some_and(|value| value <= most));
             named && least && most
         }
     };
@@ -113,7 +113,7 @@ fn broken(document: &Document, place: &Place<'_>, condition: &Node) -> Option<(S
     Some((other.span, format!("is {shown}")))
 }
 
-fn number(condition: &Node, key: &str) -> Option<f64> {
+fn number<T: std::str::FromStr>(condition: &Node, key: &str) -> Option<T> {
     strength::scalar(condition.get(key)?)?.parse().ok()
 }
 

@@ -1,6 +1,6 @@
 //! What a rule wants, held against what the template says: nothing, an insertion, a replacement, or a problem.
 
-use super::{Place, Planner, in_json};
+use super::{Place, Planner};
 use crate::diagnostics::Problem;
 use crate::workload::document::{self, Document, branches, is_intrinsic, is_no_value};
 use crate::workload::plan::Replace;
@@ -105,7 +105,7 @@ impl<'d> Planner<'d> {
         if !self.is_alone(want, place, &format!("`{key}: {}`", write::flow(&value, false))) {
             return;
         }
-        let value = if self.document.json { in_json(&value) } else { value };
+        let value = if self.document.json { strength::in_long_form(&value) } else { value };
         self.told(want, place, place.path_to(Some(key)), &value, None);
         let added = Added { comment: comment.take(), entry: Entry::new(key.as_str(), value) };
         self.insert(place.node, place.key).entries.push(added);
