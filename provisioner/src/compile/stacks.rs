@@ -1,6 +1,7 @@
 //! The stacks that are Healstack's own: core, and those that some rule or template size asks for.
 
-use super::{Block, CompiledStack, Compiler, Template, environment_context, limits, output, template};
+use super::rule::environment_context;
+use super::{Block, CompiledStack, Compiler, Template, limits, output, template};
 use crate::config::Environment;
 use crate::diagnostics::{Problem, Problems};
 use crate::kinds::{Requirement, TemplateFiles};

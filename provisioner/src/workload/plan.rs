@@ -5,7 +5,7 @@ mod weigh;
 
 use super::document::{Document, Found};
 use super::strength;
-use super::{Added, Change, Target, Want, follow};
+use super::{Added, Change, Target, Want, follow, in_long_form};
 use crate::compile::references;
 use crate::diagnostics::{Problem, Severity};
 use crate::schema::nearest;
@@ -265,7 +265,7 @@ impl<'d> Planner<'d> {
                     body.insert(1, Entry::new("Condition", condition));
                 }
                 if self.document.json {
-                    added.entry.value = strength::in_long_form(&added.entry.value);
+                    added.entry.value = in_long_form(&added.entry.value);
                 }
                 self.add_resource(&want.identity, added);
             }

@@ -5,7 +5,7 @@ use crate::diagnostics::Problem;
 use crate::workload::document::{self, Document, branches, is_intrinsic, is_no_value};
 use crate::workload::plan::Replace;
 use crate::workload::strength::{self, Verdict, judge, words, written};
-use crate::workload::{Added, Want, edit, write};
+use crate::workload::{Added, Want, edit, in_long_form, write};
 use crate::yaml::{Entry, Node, Span, Value};
 
 impl<'d> Planner<'d> {
@@ -105,7 +105,7 @@ impl<'d> Planner<'d> {
         if !self.is_alone(want, place, &format!("`{key}: {}`", write::flow(&value, false))) {
             return;
         }
-        let value = if self.document.json { strength::in_long_form(&value) } else { value };
+        let value = if self.document.json { in_long_form(&value) } else { value };
         self.told(want, place, place.path_to(Some(key)), &value, None);
         let added = Added { comment: comment.take(), entry: Entry::new(key.as_str(), value) };
         self.insert(place.node, place.key).entries.push(added);
