@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::XtaskError;
-use crate::lint;
 use crate::steps::{Steps, succeed};
 use crate::workspace::Workspace;
+use crate::{healed, lint};
 
 /// What makes a project; each is copied if it is there.
-const PROJECT: [&str; 4] = ["healstack.yaml", "rules", "templates", "generated"];
+const PROJECT: [&str; 5] = ["healstack.yaml", "rules", "templates", "workloads", "generated"];
 
 /// Changes of the shipped rules that reach runbooks, settings, alarms and native resources.
 const CHANGES: [(&str, &str); 6] = [
@@ -69,6 +69,38 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("runbooks and IAM policies in that", || lint::runbooks(workspace, &project.join("generated")));
     steps.run("every resource read back again", || succeed(&mut healstack(&["local", "verify"])));
     steps.run("stop the local AWS", || succeed(&mut healstack(&["local", "stop"])));
+    add_example_to(steps, workspace);
+}
+
+/// The example: its workload's own template is healed and deployed before the rules that read from it, by the one command of the
+/// README; what users own stays when the rules are destroyed.
+fn add_example_to(steps: &mut Steps, workspace: &Workspace) {
+    let project = workspace.target.join("xtask").join("local-deploy-example");
+    let healstack = |arguments: &[&str]| {
+        let mut command = Command::new(workspace.target.join("debug").join("healstack"));
+        command.arg("--directory").arg(&project).args(arguments);
+        command
+    };
+    let mut ready = false;
+    steps.run("the example, and what an interrupted run has left of it", || {
+        copy_project(&workspace.root.join(healed::EXAMPLE), &project)?;
+        succeed(&mut healstack(&["local", "stop"]))?;
+        ready = true;
+        Ok(())
+    });
+    if !ready {
+        return;
+    }
+    steps.run("deploy the example with its workload", || {
+        // Nothing may be generated anew: what is deployed is what was reviewed.
+        succeed(&mut healstack(&["deploy", "--local", "--yes", "--locked"]))
+    });
+    steps.run("every resource of the example read back", || succeed(&mut healstack(&["local", "verify"])));
+    steps.run("destroy the example's rules, and deploy them again to the workload", || {
+        succeed(&mut healstack(&["destroy", "--local", "--yes", "--disable-protection"]))?;
+        succeed(&mut healstack(&["deploy", "--local", "--yes", "--locked"]))
+    });
+    steps.run("stop the example's local AWS", || succeed(&mut healstack(&["local", "stop"])));
 }
 
 /// Rules enough that their template is over the 51,200 bytes that CloudFormation takes inline.
