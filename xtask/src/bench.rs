@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what compiling costs, over rules. Figures, no verdict: machines differ and are shared.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -17,6 +18,9 @@ const RUNS: usize = 7;
 /// Rules a stack: one application, with the twelve rules of REL11-BP03.
 const RULES_A_STACK: usize = 12;
 
+/// Groups of the workload's template, as many as one rule takes.
+const GROUPS: usize = 50;
+
 /// Prints a table of wall time and peak memory of `healstack synth`, whole process, release build.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, XtaskError> {
     let build = ["build", "--quiet", "--release", "--package", "healstack", "--no-default-features"];
@@ -26,27 +30,40 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode, XtaskError> {
     for rules in RULES {
         let project = workspace.target.join("xtask").join("bench").join(rules.to_string());
         write_project(workspace, &project, rules)?;
-        let mut times = Vec::new();
-        let mut peak = 0;
-        // The first run fills the page cache and writes generated/; it is not counted.
-        for run in 0..=RUNS {
-            let (took, kib) = measure(&healstack, &project)?;
-            if run > 0 {
-                times.push(took);
-                peak = peak.max(kib);
-            }
-        }
-        times.sort();
-        let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+        let (median, slowest, peak) = figures(&healstack, &project)?;
         println!(
             "{rules:>6}  {:>10}  {:>10}  {:>12.0}  {:>10.1}",
             milliseconds(median),
             milliseconds(slowest),
             median.as_secs_f64() * 1e6 / f64::from(u32::try_from(rules).unwrap_or(u32::MAX)),
-            f64::from(peak) / 1024.0,
+            peak,
         );
     }
+    let project = workspace.target.join("xtask").join("bench").join("workload");
+    let bytes = write_workload(&project)?;
+    let (median, slowest, peak) = figures(&healstack, &project)?;
+    println!(
+        "a template of {bytes} bytes, {GROUPS} of its resources healed: {} (slowest {}), {peak:.1} MiB",
+        milliseconds(median),
+        milliseconds(slowest)
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Median and slowest of some runs, and the most memory of one in MiB.
+fn figures(healstack: &Path, project: &Path) -> Result<(Duration, Duration, f64), XtaskError> {
+    let mut times = Vec::new();
+    let mut peak = 0;
+    // The first run fills the page cache and writes generated/; it is not counted.
+    for run in 0..=RUNS {
+        let (took, kib) = measure(healstack, project)?;
+        if run > 0 {
+            times.push(took);
+            peak = peak.max(kib);
+        }
+    }
+    times.sort();
+    Ok((times[times.len() / 2], times[times.len() - 1], f64::from(peak) / 1024.0))
 }
 
 fn milliseconds(duration: Duration) -> String {
@@ -104,6 +121,38 @@ fn write_project(workspace: &Workspace, project: &Path, rules: usize) -> Result<
         write(&format!("rules/{application}.yaml"), &text)?;
     }
     Ok(())
+}
+
+/// A project whose rule heals groups of a template that is nearly as large as CloudFormation takes. Gives its size in bytes.
+fn write_workload(project: &Path) -> Result<usize, XtaskError> {
+    let ids: Vec<String> = (0..GROUPS).map(|group| format!("Web{group}")).collect();
+    let mut template = "Resources:\n".to_owned();
+    for id in &ids {
+        let _ = write!(
+            template,
+            "  {id}:\n    Type: AWS::AutoScaling::AutoScalingGroup\n    Properties:\n      MinSize: \"1\" # at least\n      MaxSize: \"4\"\n"
+        );
+    }
+    let line = "            # one of the lines of a script that a host runs when it boots\n";
+    for hosts in 0..300 {
+        let _ = write!(
+            template,
+            "\n  Hosts{hosts}:\n    Type: AWS::EC2::LaunchTemplate\n    Properties:\n      LaunchTemplateData:\n        UserData:\n          Fn::Base64: !Sub |\n{}",
+            line.repeat(40)
+        );
+    }
+    let names: Vec<String> = ids.iter().map(|id| format!("{{resource: {id}}}")).collect();
+    let rules = format!(
+        "stack: shop\nworkload: workloads/shop.yaml\nrules:\n  - name: web\n    layer: infrastructure\n    trigger_condition: unhealthy_instance_threshold\n    action: scale\n    target: {{auto_scaling_groups: {{names: [{}]}}}}\n    parameters: {{scale_out_amount: 1}}\n",
+        names.join(", ")
+    );
+    for (name, text) in [("healstack.yaml", CONFIG), ("rules/shop.yaml", &rules), ("workloads/shop.yaml", &template)] {
+        let path = project.join(name);
+        let folder = path.parent().unwrap_or(project);
+        fs::create_dir_all(folder).map_err(XtaskError::io("create", folder))?;
+        fs::write(&path, text).map_err(XtaskError::io("write", &path))?;
+    }
+    Ok(template.len())
 }
 
 /// 10,000 rules need more of everything than an account has by default.
