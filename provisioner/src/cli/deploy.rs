@@ -86,6 +86,9 @@ pub(super) fn deploy(session: &Session, options: &DeployOptions) -> Exit {
     let local = options.aws.local;
     let options = deploy::DeployOptions { yes: options.yes };
     run(session, async move {
+        for note in not_deployed(&prepared) {
+            prepared.ui.step(&Step::Note(&note));
+        }
         let done = deploy::deploy(&prepared.stacks, &prepared.account, options, &prepared.ui).await?;
         let mut text = render::deploy(&done);
         let left_over = prepared.left_over().await?;
@@ -219,6 +222,20 @@ fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::Compi
         left_over: false,
         workload: None,
     }
+}
+
+/// What the user deploys by other means, before the rules that read from it.
+fn not_deployed(prepared: &Prepared) -> Vec<String> {
+    let Prepared { project, compiled, .. } = prepared;
+    let others = compiled.stacks.iter().filter_map(|stack| Some((stack, stack.workload.as_ref()?)));
+    others
+        .filter(|(_, workload)| workload.stack.is_none())
+        .map(|(stack, workload)| {
+            let healed = project.generated(&compiled.environment_name).join(&stack.folder).join(workload.file);
+            let healed = healed.strip_prefix(&project.root).unwrap_or(&healed).display().to_string();
+            format!("{} reads what its targets are called from the stack of {healed}, which is deployed by you: `workloads` of healstack.yaml names none", stack.name)
+        })
+        .collect()
 }
 
 /// The stack of the workload that a stack of rules heals, where healstack.yaml names one.

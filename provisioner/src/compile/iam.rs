@@ -3,9 +3,9 @@
 
 use super::runbook::Runbook;
 use crate::diagnostics::Problem;
-use crate::kinds::{Grant, GrantResources, Kind};
+use crate::kinds::{Grant, GrantResources, Kind, TemplateFiles};
 use crate::yaml::{Entry, Node, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 /// IAM actions, other than Describe and List, that take no resource: AWS's service authorization reference.
@@ -20,13 +20,13 @@ static WITHOUT_RESOURCES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
 /// (CloudWatch API reference, 2026-11), and no runbook reads one.
 const ALARMS: &str = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*";
 
-/// The statements of a role, for the calls that this rule's runbook makes and no others. `written` is all that the kind's
-/// runbooks are rendered from: a call that only some rules make, or the other one, is still a call of the kind. `scope` gives
-/// `Resource` and `Condition` of one of the target's scopes.
+/// The statements of a role, for the calls that this rule's runbook makes and no others. `mentioned` are those that the
+/// kind's runbooks make for some rules: a call that only some make, or the other runbook, is still a call of the kind. `scope`
+/// gives `Resource` and `Condition` of one of the target's scopes.
 pub(super) fn statements(
     kind: &Kind,
     runbook: &Runbook,
-    written: &str,
+    mentioned: &HashSet<String>,
     scope: &dyn Fn(&str) -> Result<Node, Problem>,
 ) -> Result<Vec<Node>, Vec<Problem>> {
     let place = |problem: Problem, key: &str| {
@@ -42,7 +42,7 @@ pub(super) fn statements(
                 .help(format!("add `{call}:` to `permissions` in kind.yaml, with the narrowest resources")),
         );
     }
-    for granted in permissions.keys().filter(|granted| !calls.contains(*granted) && !mentions(written, granted)) {
+    for granted in permissions.keys().filter(|granted| !calls.contains(*granted) && !mentioned.contains(*granted)) {
         let message = format!("`{}` grants {granted}, which its runbook never calls", kind.id);
         problems.push(place(Problem::error(message), granted).help("remove the grant"));
     }
@@ -72,6 +72,27 @@ pub(super) fn statements(
         Node::map(entries)
     });
     Ok(statements.collect())
+}
+
+/// The calls that a kind grants and that what its runbooks are rendered from makes, whatever a rule's parameters leave out.
+pub(super) fn mentioned(kind: &Kind, files: &TemplateFiles) -> HashSet<String> {
+    let mut seen = BTreeSet::new();
+    let templates = [kind.runbook_template(), kind.settings_template()];
+    let there = templates.iter().filter(|path| files.contains(path));
+    let written: String = there.map(|path| with_partials(files, path, &mut seen)).collect();
+    kind.definition.permissions.keys().filter(|call| mentions(&written, call)).cloned().collect()
+}
+
+/// A template and the partials that it uses, each once.
+fn with_partials(files: &TemplateFiles, path: &str, seen: &mut BTreeSet<String>) -> String {
+    let mut text = files.source(path).text().to_owned();
+    let names: Vec<String> = crate::render::partials(&text).map(|name| format!("partials/{name}.yaml.hbs")).collect();
+    for partial in names {
+        if files.contains(&partial) && seen.insert(partial.clone()) {
+            text.push_str(&with_partials(files, &partial, seen));
+        }
+    }
+    text
 }
 
 /// Whether a template calls an API in a part that this rule's parameters leave out.

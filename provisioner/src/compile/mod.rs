@@ -47,7 +47,7 @@ use crate::rules::{Reference, RuleSet};
 use crate::yaml::{Entry, Node};
 use healstack_model::{EnvironmentName, Names, StackName};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// One stack, compiled.
@@ -84,6 +84,8 @@ pub struct Compiler<'a> {
     catalog: &'a Catalog,
     placed: Placed<'a>,
     renderer: Renderer,
+    /// What the runbooks of each kind call, whatever a rule's parameters leave out.
+    mentioned: HashMap<String, HashSet<String>>,
     names: Names,
     environment_name: &'a EnvironmentName,
     environment: &'a Environment,
@@ -100,6 +102,8 @@ impl<'a> Compiler<'a> {
     ) -> Result<Self, Vec<Problem>> {
         let names = environment.names(environment_name);
         let kinds = sets.iter().flat_map(|set| &set.loops).map(|healing| healing.kind.as_str());
+        let used = kinds.clone().collect::<BTreeSet<_>>().into_iter().filter_map(|kind| catalog.kinds.get(kind));
+        let mentioned = used.map(|kind| (kind.id.clone(), iam::mentioned(kind, &catalog.files))).collect();
         let folders = kinds.chain(OWN_STACKS).collect();
         let targets: BTreeSet<&str> =
             sets.iter().flat_map(|set| &set.loops).map(|healing| healing.target_type.as_str()).collect();
@@ -108,7 +112,7 @@ impl<'a> Compiler<'a> {
             scopes.map(|(scope, template)| (rule::scope_name(&target.name, scope), template.as_str()))
         });
         let renderer = Renderer::new(&catalog.files, &folders, scopes, &names)?;
-        Ok(Self { catalog, placed, renderer, names, environment_name, environment })
+        Ok(Self { catalog, placed, renderer, mentioned, names, environment_name, environment })
     }
 
     /// Compiles every rule set and the stacks that they need, in the order in which they can be deployed.

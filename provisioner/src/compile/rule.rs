@@ -54,8 +54,8 @@ impl Compiler<'_> {
             let source = self.renderer.render_runbook(&kind.runbook_template(), &context).map_err(single)?;
             let node = yaml::parse(&source).map_err(single)?;
             let parsed = Runbook::parse(&source, &node, &identity, Starter::Guard)?;
-            let written = self.written(kind);
-            statements = iam::statements(kind, &parsed, &written, &|scope| self.scope(&healing, scope, &context))?;
+            let mentioned = &self.mentioned[&kind.id];
+            statements = iam::statements(kind, &parsed, mentioned, &|scope| self.scope(&healing, scope, &context))?;
             runbook = Some(parsed);
         }
         let mut settings = self.settings(stack, &healing, kind, &context)?;

@@ -13,12 +13,11 @@ use super::resources::{AutomationRole, automation_document};
 use super::runbook::{ASSUME_ROLE, SETTINGS_ROLE, Starter};
 use super::{Compiler, Resource, Runbook, iam};
 use crate::diagnostics::{Problem, Source};
-use crate::kinds::{Kind, TemplateFiles};
+use crate::kinds::Kind;
 use crate::rules::HealingLoop;
 use crate::yaml::{self, Entry, HELD_CLOSE, HELD_OPEN, Node, Value as Yaml};
 use healstack_model::{StackName, ledger};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How often it is looked. State Manager's rates begin at 30 minutes (associations' rate expressions, 2026-11); drift is people's
@@ -95,19 +94,8 @@ impl Compiler<'_> {
             "ledger" => Ok(self.ledger_scope(kind)),
             other => self.scope(healing, other, &context),
         };
-        let statements = iam::statements(kind, &runbook, &self.written(kind), &scope)?;
+        let statements = iam::statements(kind, &runbook, &self.mentioned[&kind.id], &scope)?;
         Ok(Some(Settings { runbook, statements, enforced, targets, target_type }))
-    }
-
-    /// Everything that the kind's runbooks are rendered from.
-    pub(super) fn written(&self, kind: &Kind) -> String {
-        let files = &self.catalog.files;
-        let mut seen = BTreeSet::new();
-        [kind.runbook_template(), kind.settings_template()]
-            .iter()
-            .filter(|path| files.contains(path))
-            .map(|path| with_partials(files, path, &mut seen))
-            .collect()
     }
 
     /// The ledger's items of switches, and of resources of the kind: what the guard partial reads.
@@ -249,16 +237,4 @@ fn check(kind: &Kind, runbook: &Runbook, enforced: bool, source: &Arc<Source>) -
         );
     }
     found
-}
-
-/// A template and the partials that it uses, each once.
-fn with_partials(files: &TemplateFiles, path: &str, seen: &mut BTreeSet<String>) -> String {
-    let mut text = files.source(path).text().to_owned();
-    let names: Vec<String> = crate::render::partials(&text).map(|name| format!("partials/{name}.yaml.hbs")).collect();
-    for partial in names {
-        if files.contains(&partial) && seen.insert(partial.clone()) {
-            text.push_str(&with_partials(files, &partial, seen));
-        }
-    }
-    text
 }
