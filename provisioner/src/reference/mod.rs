@@ -176,7 +176,9 @@ fn index(catalog: &Catalog, compiled: &[CompiledStack]) -> String {
         let description = field.get("description").and_then(Value::as_str).unwrap_or_default();
         let _ = writeln!(out, "| `{name}` | {}{} |", cell(description), words(field));
     }
-    out.push_str("\n## Targets\n\n| target | selects | for instance |\n|---|---|---|\n");
+    out.push_str(
+        "\n## Targets\n\nWherever a selector takes text it takes a reference: `{resource: <logical id>}` of the file's `workload`, `{import: <export>}`, `{ssm: <name>}` or\n`{parameter: <name>}` ([workloads.md](workloads.md)).\n\n| target | selects | for instance |\n|---|---|---|\n",
+    );
     for target in catalog.targets.values() {
         let Target { summary, example, .. } = &target.definition;
         let _ = writeln!(out, "| `{}` | {} | `{}: {example}` |", target.name, cell(summary), target.name);
@@ -194,6 +196,7 @@ A file in `rules/` is one CloudFormation stack. Durations are seconds (`600`) or
 
 ```yaml
 stack: shop                  # unique in the project; at most 40 lower-case letters, digits and single hyphens
+workload: workloads/shop.yaml  # your own template, whose resources targets may name: workloads.md
 defaults: {mode: observe}    # for rules that say nothing: mode, window, stable_for, budget, notify, suppress_while
 rules:
   - name: …                  # and so on, as below
