@@ -109,7 +109,10 @@ fn what_is_to_end_is_not_started_again() {
     let windows = "      RuntimePlatform: {OperatingSystemFamily: WINDOWS_SERVER_2022_CORE}\n";
     assert_left(&services(), &task("", windows), "no restart policy for Windows");
     let scheduled = "  Nightly:\n    Type: AWS::Events::Rule\n    Properties:\n      Targets: [{Arn: x, Id: y, EcsParameters: {TaskDefinitionArn: !Ref Task}}]\n";
-    assert_left(&services(), &task("", scheduled), "is used by Nightly too, AWS::Events::Rule");
+    let long = scheduled.replace("!Ref Task", "{Ref: Task}");
+    for scheduled in [scheduled, &long] {
+        assert_left(&services(), &task("", scheduled), "is used by Nightly too, AWS::Events::Rule");
+    }
     let healed = heal(&services(), &task("", "")).healed;
     assert!(healed.contains("IgnoredExitCodes:\n              - 0\n"), "{healed}");
 }

@@ -35,8 +35,8 @@ pub use runbook::{Runbook, Starter};
 pub use settings::Settings;
 pub use stacks::Core;
 pub use step::Step;
-pub(crate) use template::references;
 pub use template::{Block, Resource, Template};
+pub(crate) use template::{references, shorten_intrinsic};
 pub use workloads::HealedWorkload;
 
 use crate::config::Environment;

@@ -152,7 +152,7 @@ fn drop_empty(node: &mut Node) {
 }
 
 /// Long intrinsics in their short form, `!GetAtt` with a dot: `{Ref: X}` is `!Ref X`, `!GetAtt [X, Arn]` is `!GetAtt X.Arn`.
-pub(super) fn shorten_intrinsic(node: &mut Node) {
+pub(crate) fn shorten_intrinsic(node: &mut Node) {
     if let ([only], None) = (node.entries(), &node.tag) {
         let tag = if only.key == "Ref" { Some("Ref") } else { only.key.strip_prefix("Fn::") };
         if let (Some(tag), None) = (tag, &only.value.tag) {

@@ -19,7 +19,7 @@
 //! does not hold. With `quiet: true` nothing is said where the condition does not hold.
 
 use super::{Place, Planner};
-use crate::compile::references;
+use crate::compile::{references, shorten_intrinsic};
 use crate::diagnostics::Problem;
 use crate::schema::list;
 use crate::workload::document::{Document, branches, is_no_value};
@@ -149,11 +149,17 @@ fn values<'d>(document: &'d Document, node: &'d Node, path: &str) -> Vec<&'d Nod
     found
 }
 
+fn refers(body: &Node, id: &str) -> bool {
+    let mut body = body.clone();
+    body.walk_mut(&mut shorten_intrinsic);
+    references(&body).iter().any(|known| known == id)
+}
+
 /// The resources that refer to one, with their types.
 fn users(document: &Document, id: &str) -> Vec<(String, String)> {
     let resources = document.ids().into_iter().filter_map(|other| Some((other, document.find(other)?.body)));
     resources
-        .filter(|(other, body)| *other != id && references(body).iter().any(|known| known == id))
+        .filter(|(other, body)| *other != id && refers(body, id))
         .map(|(other, body)| {
             (other.to_owned(), body.get("Type").and_then(Node::as_str).unwrap_or("of no type").to_owned())
         })
