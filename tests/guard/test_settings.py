@@ -217,12 +217,14 @@ class Sets(SettingsCase):
             self.left_alone(kind, "of a function", lambda state: state.update(targets={"stickiness.enabled": "false"}))
         cache = lambda **values: lambda state: state["cache"].update(values)  # noqa: E731
         self.left_alone("cache", "one node", cache(MemberClusters=["orders-001"]))
+        self.left_alone("cache", "cluster mode", cache(ClusterEnabled=True))
         self.left_alone("cache", "it is being changed", cache(Status="modifying"))
         self.left_alone("cache", "a change of it waits", cache(PendingModifiedValues={"AuthTokenStatus": "SETTING"}))
         self.left_alone("cache", "an engine waits", lambda state: state.update(nodes={"orders-002": {"EngineVersion": "8"}}))
         database = lambda **values: lambda state: state["database"].update(values)  # noqa: E731
         self.left_alone("rds", "strong", database(BackupRetentionPeriod=7, MultiAZ=True))
         self.left_alone("rds", "a replica", database(ReadReplicaSourceDBInstanceIdentifier="orders-0"))
+        self.left_alone("rds", "a replica of a cluster", database(ReadReplicaSourceDBClusterIdentifier="orders-c"))
         self.left_alone("aurora", "two zones", lambda state: state["cluster"].update(MultiAZ=True))
 
     def test_one_percentage_that_is_set_keeps_its_value(self) -> None:

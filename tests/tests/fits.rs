@@ -154,11 +154,13 @@ fn thresholds_that_aws_refuses_are_not_set() {
 fn databases_that_others_make_are_left_to_them() {
     let db =
         |more: &str| format!("  Db:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MultiAZ: true\n{more}");
-    assert_left(
-        &databases(),
-        &db("      SourceDBInstanceIdentifier: orders\n"),
-        "no backup retention for a read replica",
-    );
+    for source in ["SourceDBInstanceIdentifier", "SourceDBClusterIdentifier"] {
+        assert_left(&databases(), &db(&format!("      {source}: orders\n")), "");
+        let without = db(&format!("      {source}: orders\n      BackupRetentionPeriod: 0\n"));
+        assert_left(&databases(), &without, "no backup retention for a read replica");
+    }
+    // What somebody has set beside the template must not be cut.
+    assert_left(&databases(), &db(""), "");
     let member = db("      DBClusterIdentifier: !Ref Orders\n");
     assert_refused(&databases(), &member, &["rules/shop.yaml:8:", "`Db.DBClusterIdentifier` is", "`clusters`"]);
 }
@@ -192,6 +194,11 @@ fn a_canary_is_watched_by_an_alarm_of_its_own() {
     let healed = heal(&functions("{resource: A}, {resource: B}"), &alias("!Ref B", "")).healed;
     assert!(healed.contains("- Name: FunctionName\n          Value: !Ref B\n"), "{healed}");
     assert_left(&functions("{resource: A}"), &alias("!Ref B", ""), "does not refer to `A`");
+    let same = heal(&functions("{resource: A}"), &alias("!Ref A", "")).healed;
+    let alarm = same.split("  LiveErrors:\n").nth(1).unwrap().replace("Threshold: 0", "Threshold: 5");
+    let own = heal(&functions("{resource: A}"), &alias("!Ref A", &format!("  LiveErrors:\n{alarm}")));
+    assert_eq!(own.errors, Vec::<String>::new());
+    assert!(own.healed.contains("Threshold: 5\n"), "{}", own.healed);
     let alarm = "  LiveErrors:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Namespace: Custom/App\n";
     assert_refused(
         &functions("{resource: A}"),
@@ -210,6 +217,11 @@ fn a_launch_template_is_changed_only_where_recovery_is_off() {
     assert_left(&instances(""), &host(""), "");
     assert_left(&instances(""), &host("        MaintenanceOptions: {AutoRecovery: default}\n"), "");
     let off = host("        MaintenanceOptions: {AutoRecovery: disabled}\n");
+    // Not even an override replaces an instance by the way.
+    for more in ["", "    override: true\n"] {
+        assert_left(&instances(more), &off, "is followed by Host: CloudFormation would replace it");
+    }
+    let off = off.replace("!GetAtt Lt.LatestVersionNumber", "'3'");
     assert_refused(&instances(""), &off, &["AutoRecovery` is disabled"]);
     assert!(heal(&instances("    override: true\n"), &off).healed.contains("{AutoRecovery: default}"));
 }

@@ -99,6 +99,11 @@ fn what_cannot_be_is_told_at_its_place() {
             ["rules/shop.yaml:2:", "workloads/shap.yaml", ""],
         ),
         (
+            rules("workload: ../shop.yaml\n", "[{resource: WebGroup}]", ""),
+            "",
+            ["rules/shop.yaml:2:", "`../shop.yaml` is not below the project's folder", "workloads/shop.yaml"],
+        ),
+        (
             rules("", "[web]", ""),
             "    workloads:\n      shap: {stack_name: shop}\n",
             ["", "`workloads.shap` of healstack.yaml belongs to no rule file", "name the `stack`"],
@@ -109,6 +114,22 @@ fn what_cannot_be_is_told_at_its_place() {
         for part in parts {
             assert!(told(part), "`{part}` is not in: {errors:#?}");
         }
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_a_warning() {
+    for (rules, words) in [
+        (rules(WORKLOAD, "[web]", ""), "no rule names a resource of `workloads/shop.yaml`"),
+        (
+            rules(WORKLOAD, "[{resource: WebGroup}]", "    override: true\n    enforce: false\n"),
+            "`capacity` only reports, and so overrides nothing",
+        ),
+    ] {
+        let outcome = compile(rules, "");
+        assert_eq!(outcome.errors(), Vec::<String>::new());
+        let warnings = outcome.told(Severity::Warning);
+        assert!(warnings.iter().any(|warning| warning.contains(words)), "{warnings:#?}");
     }
 }
 

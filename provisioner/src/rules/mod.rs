@@ -16,7 +16,7 @@ use crate::yaml::Span;
 use healstack_model::{Budget, Mode, Notify, Rule, Seconds, StackName};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 /// The rules of one file.
@@ -131,6 +131,21 @@ pub fn load(dir: &Path, shown: &str, catalog: &Catalog, problems: &mut Problems)
     let root = dir.parent().unwrap_or(dir);
     for set in &mut sets {
         let Some(workload) = &mut set.workload else { continue };
+        // What is generated must not depend on files that the repository does not have.
+        let inside =
+            Path::new(&workload.path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !inside {
+            let message = format!("`{}` is not below the project's folder", workload.path);
+            let help = "write the path of a template of this project, for instance `workloads/shop.yaml`";
+            problems.push(Problem::error(message).at(&set.source, workload.span).help(help));
+            continue;
+        }
+        // A name where an id was meant would leave the template as it is, silently.
+        if !set.loops.iter().flat_map(|healing| &healing.references).any(Reference::is_in_template) {
+            let message = format!("no rule names a resource of `{}`: nothing is set there", workload.path);
+            let help = "write targets as `{resource: <logical id>}`, or remove `workload`";
+            problems.push(Problem::warning(message).at(&set.source, workload.span).help(help));
+        }
         match files::read_workload(&root.join(&workload.path), &workload.path) {
             Ok(source) => workload.source = Some(source),
             Err(problem) => problems.push(problem.at(&set.source, workload.span)),

@@ -250,7 +250,15 @@ impl Finder<'_> {
         if text.is_none() {
             let what =
                 FORMS.iter().find(|(form, _)| *form == field).map_or("text that follows the value", |(_, what)| what);
-            self.problem(format!("`{field}` cannot be this"), node.span, format!("{} is {what}", upper_first(field)));
+            let allowed = match field {
+                "resource" | "parameter" => "letters and digits",
+                "import" => "letters, digits, : and -",
+                _ => "letters, digits and _ . - / :",
+            };
+            let written = self.source.text().get(node.span.start..node.span.end).unwrap_or_default();
+            let shown = node.as_str().unwrap_or_else(|| written.lines().next().unwrap_or_default().trim_end());
+            let help = format!("{} is {what}: {allowed}, 255 at most", upper_first(field));
+            self.problem(format!("`{field}` cannot be `{shown}`"), node.span, help);
         }
         text.map(str::to_owned)
     }

@@ -50,9 +50,9 @@ fn what_is_no_reference_is_told() {
         ("names: [{resorce: Web}]", "a reference has no field `resorce`"),
         ("names: [{resource: Web, import: x}]", "a reference names one thing"),
         ("names: [{append: x}]", "a reference names one thing"),
-        ("names: [{resource: We-b}]", "`resource` cannot be this"),
-        ("names: [{resource: [Web]}]", "`resource` cannot be this"),
-        ("names: [{import: 'a${b'}]", "`import` cannot be this"),
+        ("names: [{resource: We-b}]", "`resource` cannot be `We-b`"),
+        ("names: [{resource: [Web]}]", "`resource` cannot be `[Web]`"),
+        ("names: [{import: 'a${b'}]", "`import` cannot be `a${b`"),
         ("cluster: {resource: Web}", "this cannot be a resource of the template"),
         ("arn: {ssm: /x}", "this cannot be a reference"),
     ];

@@ -8,7 +8,7 @@ use crate::schema::{list, nearest};
 use crate::text::upper_first;
 use crate::yaml::{self, Entry, Node};
 use healstack_model::rule::{Defaults, default_stable_for, default_window};
-use healstack_model::{Action, Layer, MuteWindow, Rule, Seconds};
+use healstack_model::{Action, Layer, Mode, MuteWindow, Rule, Seconds};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -79,10 +79,16 @@ pub(super) fn resolve(
 
 /// `override` in a rule that names no resource of a template.
 fn overriding(source: &Arc<Source>, node: &Node, rule: &Rule, references: &[Reference]) -> Option<Problem> {
-    if !rule.overrides || references.iter().any(Reference::is_in_template) {
+    if !rule.overrides {
         return None;
     }
     let span = node.get("override").map_or(node.span, |node| node.span);
+    if references.iter().any(Reference::is_in_template) {
+        let message = format!("`{}` only reports, and so overrides nothing", rule.name);
+        let help = "remove `override`, or `enforce: false` and `mode: observe`";
+        let reports = rule.enforce == Some(false) || rule.mode == Some(Mode::Observe);
+        return reports.then(|| Problem::warning(message).at(source, span).help(help));
+    }
     let message = format!("`{}` overrides what a template says, and its target names no resource of one", rule.name);
     let help = "remove `override`, or write the target as `{resource: <logical id>}` of the file's `workload`";
     Some(Problem::error(message).at(source, span).help(help))

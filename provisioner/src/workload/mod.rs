@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | `value` | is written | anything else is a conflict |
 //! | `!AtLeast 60`, `!AtLeast [60, 300]` | the (second) number is written | less is a conflict |
-//! | `!NotBelow 2`, `!NotBelow default` | stays absent | less, or another word, is a conflict |
+//! | `!NotBelow 2`, `!NotBelow [1, 7]`, `!NotBelow default` | stays absent | less, or another word, is a conflict; the (second) value replaces it |
 //! | `!Includes EBS,ELB,-EC2` | the words are written, with commas | a missing word is a conflict; what replaces it keeps other words, except those with a minus |
 //! | `!Default value` | is written | stays, whatever it is |
 //! | `!Expect [value, why]` | a warning | anything else is a warning |

@@ -142,11 +142,11 @@ impl<'d> Planner<'d> {
                     continue;
                 }
                 let place = Place::of(&found, &id);
-                if !self.applies(want, &place, only.as_ref()) {
-                    continue;
-                }
                 let mut attributes = body.clone();
                 attributes.remove("Type");
+                if !self.satisfied(found.body, &attributes) && !self.applies(want, &place, only.as_ref()) {
+                    continue;
+                }
                 let changes = self.plan.changes.len();
                 self.object(want, &place, &attributes, comment.as_deref());
                 if self.plan.changes.len() > changes {
@@ -165,7 +165,7 @@ impl<'d> Planner<'d> {
             let Some(found) = self.document.find(id) else { continue };
             let mut known = found.body.clone();
             known.remove("Condition");
-            if strength::equal(&known, body) {
+            if strength::equal(&known, body) || is_same_alarm(&known, body) {
                 continue;
             }
             let message = format!("`{id}` is not what {} adds under this name", want.identity);
@@ -218,7 +218,9 @@ impl<'d> Planner<'d> {
         }
         if let Some(fault) = only::fault(self.document, &Place::of(&found, id), only) {
             let message = format!("{} ({file}:{line})", fault.message);
-            return Err(Problem::error(message).at(&want.source, span).help("name another resource"));
+            return Err(Problem::error(message)
+                .at(&want.source, span)
+                .help("name another resource, or heal this one as the message says"));
         }
         let others: Vec<&str> =
             found.generated.iter().map(String::as_str).filter(|other| !wanted.contains(other)).collect();
@@ -378,4 +380,14 @@ impl<'d> Planner<'d> {
             self.problems.push(Problem::error(message).at(&self.document.source, span).help(help));
         }
     }
+}
+
+/// Whether two alarms watch the same: a user may want another threshold.
+fn is_same_alarm(left: &Node, right: &Node) -> bool {
+    let same = |path: &[&str]| match (left.path(path), right.path(path)) {
+        (Some(left), Some(right)) => strength::equal(left, right),
+        _ => false,
+    };
+    let watched = ["Namespace", "MetricName", "Dimensions"].iter().all(|key| same(&["Properties", key]));
+    watched && same(&["Type"]) && left.get("Type").and_then(Node::as_str) == Some("AWS::CloudWatch::Alarm")
 }

@@ -148,6 +148,11 @@ pub(super) fn written(want: &Node) -> Option<Node> {
     }
 }
 
+/// What replaces a value that is below `!NotBelow`.
+pub(super) fn instead(want: &Node) -> Node {
+    want.items().get(1).or(want.items().first()).cloned().unwrap_or_else(|| bare(want))
+}
+
 /// An item of a list of attributes, whose values are all text.
 pub(super) fn item(key: &str, value: Node) -> Node {
     let value = match scalar(&value) {

@@ -167,7 +167,7 @@ impl Grammar {
                 let launch = format!("Launch{number}");
                 let by = Val::map([
                     ("LaunchTemplateId", self.reference(&launch)),
-                    ("Version", Val::call("GetAtt", Val::text(format!("{launch}.LatestVersionNumber")))),
+                    ("Version", self.c.pick(&[Val::text("3"), Val::reference("Some")])),
                 ]);
                 draft.properties.push(("LaunchTemplate".to_owned(), by));
                 let body = self.launch();
@@ -352,8 +352,11 @@ impl Grammar {
 
     fn database(&mut self, draft: &mut Draft) {
         let strong = [Val::Int(7), Val::text("14"), Val::Int(1), Val::text("35")];
-        let weak = [Val::Int(0), Val::text("0"), Val::Null, Val::no_value(), Val::Lines("0".to_owned())];
-        self.property(draft, "BackupRetentionPeriod", &strong, &weak);
+        let weak = [Val::Int(0), Val::text("0"), Val::Null, Val::Lines("0".to_owned())];
+        // Nothing is written where it is absent.
+        let (value, state) = self.setting(&strong, &weak);
+        draft.weak |= state == State::Weak;
+        draft.properties.extend(value.map(|value| ("BackupRetentionPeriod".to_owned(), value)));
         if self.c.chance(30) {
             draft
                 .properties

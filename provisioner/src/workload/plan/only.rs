@@ -14,6 +14,7 @@
 //! | `any: [path, path]` | there is a value at one of them |
 //! | `refers: [Id]` | the value at the path refers to one of these resources |
 //! | `unless_used_by: [Type]` | no resource of these types refers to this one |
+//! | `unless_got: [Attribute]` | no resource has one of these attributes of this one |
 //!
 //! In a path `*` is every item of a list, and a key after a list of `{Key, Value}` is one of its keys. What only CloudFormation knows
 //! does not hold. With `quiet: true` nothing is said where the condition does not hold.
@@ -22,7 +23,7 @@ use super::{Place, Planner};
 use crate::compile::{references, shorten_intrinsic};
 use crate::diagnostics::Problem;
 use crate::schema::list;
-use crate::workload::document::{Document, branches, is_no_value};
+use crate::workload::document::{Document, branches, intrinsic, is_no_value};
 use crate::workload::{Want, follow, strength, write};
 use crate::yaml::{Node, Span};
 
@@ -71,6 +72,10 @@ fn broken(document: &Document, place: &Place<'_>, condition: &Node) -> Option<(S
     if let Some(types) = texts("unless_used_by") {
         let user = users(document, &place.resource).into_iter().find(|(_, kind)| types.contains(&kind.as_str()))?;
         return Some((place.key, format!("is used by {} too, {}", user.0, user.1)));
+    }
+    if let Some(attributes) = texts("unless_got") {
+        let user = attributes.iter().find_map(|attribute| getter(document, &place.resource, attribute))?;
+        return Some((place.key, format!("is followed by {user}")));
     }
     let path = text("path").unwrap_or_default();
     let found = values(document, place.node, path);
@@ -147,6 +152,24 @@ fn values<'d>(document: &'d Document, node: &'d Node, path: &str) -> Vec<&'d Nod
         }
     }
     found
+}
+
+/// A resource that has an attribute of another.
+fn getter(document: &Document, id: &str, attribute: &str) -> Option<String> {
+    let gets = |node: &Node| {
+        let text = intrinsic(node, "GetAtt").map(|argument| match argument.items() {
+            [id, attribute] => [id, attribute].map(|part| part.as_str().unwrap_or_default()).join("."),
+            _ => argument.text().unwrap_or_default().to_owned(),
+        });
+        let written = intrinsic(node, "Sub").and_then(|argument| argument.items().first().unwrap_or(argument).text());
+        text.is_some_and(|text| text == format!("{id}.{attribute}"))
+            || written.is_some_and(|text| text.contains(&format!("${{{id}.{attribute}}}")))
+    };
+    document.ids().into_iter().find_map(|other| {
+        let mut found = false;
+        document.find(other)?.body.walk(&mut |node| found |= gets(node));
+        found.then(|| other.to_owned())
+    })
 }
 
 fn refers(body: &Node, id: &str) -> bool {

@@ -198,7 +198,7 @@ impl<'d> Planner<'d> {
         let was = was.split_whitespace().collect::<Vec<_>>().join(" ");
         let by = match wanted.tag.as_deref() {
             Some("Includes") => Some(strength::with_words(place.node, wanted).into()),
-            Some("NotBelow") => Some(strength::bare(wanted)),
+            Some("NotBelow") => Some(strength::instead(wanted)),
             _ => written(wanted),
         };
         let line = want.source.position(want.span.start).0;
@@ -220,11 +220,14 @@ impl<'d> Planner<'d> {
     }
 
     /// Whether a whole value is as strong as it is wanted, without anything written.
-    fn satisfied(&self, value: &Node, wanted: &Node) -> bool {
+    pub(super) fn satisfied(&self, value: &Node, wanted: &Node) -> bool {
         match (wanted.tag.as_deref(), &wanted.value) {
-            (None, Value::Mapping(entries)) if !is_intrinsic(wanted) => entries
-                .iter()
-                .all(|entry| value.get(&entry.key).is_some_and(|value| self.satisfied(value, &entry.value))),
+            (None, Value::Mapping(entries)) if !is_intrinsic(wanted) => {
+                entries.iter().all(|entry| match value.get(&entry.key) {
+                    Some(value) => self.satisfied(value, &entry.value),
+                    None => written(&entry.value).is_none(),
+                })
+            }
             (Some("ByKey" | "Each"), _) => false,
             _ => judge(self.document, value, wanted) == Verdict::Holds,
         }
