@@ -19,7 +19,7 @@ use grammar::{
 use healstack::diagnostics::{Problem, Severity, Source};
 use healstack::kinds::TemplateFiles;
 use healstack::render::Renderer;
-use healstack::workload::{Healed, Target, Want, heal};
+use healstack::workload::{Healed, Target, Template, Want};
 use healstack::yaml::{self, Node, Span, Value};
 use healstack_model::{EnvironmentName, Names, Prefix};
 use proptest::prelude::*;
@@ -164,7 +164,8 @@ impl Case {
     }
 
     fn heal(&self, text: &str) -> Result<Healed, Vec<String>> {
-        let (healed, problems) = heal(&Source::new("template", text), &self.wants);
+        let template = Template::parse(&Source::new("template", text)).map_err(|problem| vec![problem.to_string()])?;
+        let (healed, problems) = template.heal(&self.wants);
         let errors: Vec<String> = problems
             .iter()
             .filter(|problem: &&Problem| problem.severity == Severity::Error)

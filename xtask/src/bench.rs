@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Started;
 use crate::error::XtaskError;
 use crate::steps::succeed;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, write_file};
 
 /// Numbers of rules: those that are shipped first, then two that show whether time and memory are linear.
 const RULES: [usize; 3] = [12, 1_000, 10_000];
@@ -104,13 +104,7 @@ fn high_water_mark(status: &str) -> Option<u32> {
 /// A project with this many rules: those that ship for REL11-BP03, again and again, each time for another application in a
 /// stack of its own.
 fn write_project(workspace: &Workspace, project: &Path, rules: usize) -> Result<(), XtaskError> {
-    let folder = project.join("rules");
-    fs::create_dir_all(&folder).map_err(XtaskError::io("create", &folder))?;
-    let write = |name: &str, text: &str| {
-        let path = project.join(name);
-        fs::write(&path, text).map_err(XtaskError::io("write", &path))
-    };
-    write("healstack.yaml", CONFIG)?;
+    write_file(&project.join("healstack.yaml"), CONFIG)?;
     let path = workspace.root.join("rules").join("checkout.yaml");
     let shipped = fs::read_to_string(&path).map_err(XtaskError::io("read", &path))?;
     let shipped: Vec<&str> = shipped.split("  - name: ").skip(1).take(RULES_A_STACK).collect();
@@ -118,7 +112,7 @@ fn write_project(workspace: &Workspace, project: &Path, rules: usize) -> Result<
         let application = format!("app{}", first / RULES_A_STACK);
         let some = shipped.iter().take(rules - first).map(|rule| format!("  - name: {rule}"));
         let text = format!("stack: checkout\nrules:\n{}", some.collect::<String>()).replace("checkout", &application);
-        write(&format!("rules/{application}.yaml"), &text)?;
+        write_file(&project.join(format!("rules/{application}.yaml")), text)?;
     }
     Ok(())
 }
@@ -147,10 +141,7 @@ fn write_workload(project: &Path) -> Result<usize, XtaskError> {
         names.join(", ")
     );
     for (name, text) in [("healstack.yaml", CONFIG), ("rules/shop.yaml", &rules), ("workloads/shop.yaml", &template)] {
-        let path = project.join(name);
-        let folder = path.parent().unwrap_or(project);
-        fs::create_dir_all(folder).map_err(XtaskError::io("create", folder))?;
-        fs::write(&path, text).map_err(XtaskError::io("write", &path))?;
+        write_file(&project.join(name), text)?;
     }
     Ok(template.len())
 }

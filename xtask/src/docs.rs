@@ -9,7 +9,7 @@ use healstack::project::Project;
 use healstack::reference::{self, Page};
 
 use crate::error::XtaskError;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, write_file};
 
 /// Options of `docs`.
 #[derive(Debug, clap::Args)]
@@ -51,11 +51,7 @@ fn write(workspace: &Workspace) -> Result<(), XtaskError> {
         fs::remove_file(&path).map_err(XtaskError::io("remove", path))?;
     }
     for page in pages {
-        let path = path(workspace, &page);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(XtaskError::io("create", folder))?;
-        }
-        fs::write(&path, page.text).map_err(XtaskError::io("write", path))?;
+        write_file(&path(workspace, &page), page.text)?;
     }
     Ok(())
 }

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::error::XtaskError;
 use crate::python::Environment;
 use crate::steps::{printed_by, succeed};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, write_file};
 
 /// The script of `local/` that compares.
 pub(crate) const SCRIPT: &str = "check_healed.py";
@@ -21,16 +20,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<(), XtaskError> {
     let project = workspace.target.join("xtask").join("healed");
     write_project(&workspace.root.join("tests/fixtures/workloads"), &project)?;
     // What it prints is a line for each case.
-    printed_by(healstack(workspace).arg("--directory").arg(&project).arg("synth"))?;
+    printed_by(workspace.healstack(&project).arg("synth"))?;
     let mut script = Environment::Lint.script(workspace, &[SCRIPT])?;
     succeed(script.arg(project).arg(workspace.root.join(EXAMPLE)))
-}
-
-/// `healstack` as `cargo xtask synth` builds it.
-pub(crate) fn healstack(workspace: &Workspace) -> Command {
-    let mut command = workspace.cargo();
-    command.args(["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features", "--"]);
-    command
 }
 
 /// One project with the rules and the template of every case that heals.
@@ -38,7 +30,7 @@ fn write_project(corpus: &Path, project: &Path) -> Result<(), XtaskError> {
     if project.exists() {
         fs::remove_dir_all(project).map_err(XtaskError::io("remove", project))?;
     }
-    write(&project.join("healstack.yaml"), CONFIG)?;
+    write_file(&project.join("healstack.yaml"), CONFIG)?;
     for case in corpus.read_dir().map_err(XtaskError::io("read", corpus))? {
         let folder = case.map_err(XtaskError::io("read", corpus))?.path();
         let rules = folder.join("rules.yaml");
@@ -52,17 +44,10 @@ fn write_project(corpus: &Path, project: &Path) -> Result<(), XtaskError> {
             let file = template.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let text = fs::read_to_string(&rules).map_err(XtaskError::io("read", &rules))?;
             let named = text.replace(&format!("workloads/{file}"), &format!("workloads/{name}/{file}"));
-            write(&project.join(format!("rules/{name}.yaml")), named)?;
+            write_file(&project.join(format!("rules/{name}.yaml")), named)?;
             let original = fs::read(template).map_err(XtaskError::io("read", template))?;
-            write(&project.join(format!("workloads/{name}/{file}")), original)?;
+            write_file(&project.join(format!("workloads/{name}/{file}")), original)?;
         }
     }
     Ok(())
-}
-
-fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), XtaskError> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(XtaskError::io("create", folder))?;
-    }
-    fs::write(path, content).map_err(XtaskError::io("write", path))
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::error::XtaskError;
 use crate::steps::{Steps, succeed};
@@ -26,11 +25,7 @@ const CHANGES: [(&str, &str); 6] = [
 pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     // Kept between runs for its virtual environment; its server has a port of its own, so that one in use is left alone.
     let project = workspace.target.join("xtask").join("local-deploy");
-    let healstack = |arguments: &[&str]| {
-        let mut command = Command::new(workspace.target.join("debug").join("healstack"));
-        command.arg("--directory").arg(&project).args(arguments);
-        command
-    };
+    let healstack = |arguments: &[&str]| workspace.built_healstack(&project, arguments);
     let mut ready = false;
     steps.run("healstack with the AWS SDK", || {
         succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack"]))?;
@@ -76,11 +71,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
 /// README; what users own stays when the rules are destroyed.
 fn add_example_to(steps: &mut Steps, workspace: &Workspace) {
     let project = workspace.target.join("xtask").join("local-deploy-example");
-    let healstack = |arguments: &[&str]| {
-        let mut command = Command::new(workspace.target.join("debug").join("healstack"));
-        command.arg("--directory").arg(&project).args(arguments);
-        command
-    };
+    let healstack = |arguments: &[&str]| workspace.built_healstack(&project, arguments);
     let mut ready = false;
     steps.run("the example, and what an interrupted run has left of it", || {
         copy_project(&workspace.root.join(healed::EXAMPLE), &project)?;

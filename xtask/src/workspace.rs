@@ -1,6 +1,7 @@
 //! Where things are.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,6 +47,29 @@ impl Workspace {
         command.current_dir(&self.root);
         command
     }
+
+    /// `healstack` as `cargo xtask synth` builds it, for the project in a folder.
+    pub(crate) fn healstack(&self, project: &Path) -> Command {
+        let mut command = self.cargo();
+        command.args(["run", "--quiet", "--package", "healstack", "--bin", "healstack", "--no-default-features", "--"]);
+        command.arg("--directory").arg(project);
+        command
+    }
+
+    /// `healstack` with everything, where it has been built, for the project in a folder.
+    pub(crate) fn built_healstack(&self, project: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.target.join("debug").join("healstack"));
+        command.arg("--directory").arg(project).args(arguments);
+        command
+    }
+}
+
+/// Writes a file, and the folders above it that are missing.
+pub(crate) fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), XtaskError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(XtaskError::io("create", folder))?;
+    }
+    fs::write(path, content).map_err(XtaskError::io("write", path))
 }
 
 /// Every template below a folder, in order.

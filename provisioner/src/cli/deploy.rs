@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Options of `diff`.
@@ -211,7 +212,7 @@ fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::Compi
     PlannedStack {
         name: stack.name.clone(),
         template: stack.text.clone(),
-        template_path: project.generated(&compiled.environment_name).join(&stack.folder).join(generated::TEMPLATE),
+        template_path: generated_file(project, compiled, stack, generated::TEMPLATE),
         depends_on: stack.depends_on.clone(),
         termination_protection: stack.termination_protection,
         provides_artifact_bucket: stack.provides_artifact_bucket,
@@ -224,6 +225,16 @@ fn planned(project: &Project, compiled: &Compiled, stack: &crate::compile::Compi
     }
 }
 
+/// Where `synth` writes a file of a stack.
+fn generated_file(
+    project: &Project,
+    compiled: &Compiled,
+    stack: &crate::compile::CompiledStack,
+    name: &str,
+) -> PathBuf {
+    project.generated(&compiled.environment_name).join(&stack.folder).join(name)
+}
+
 /// What the user deploys by other means, before the rules that read from it.
 fn not_deployed(prepared: &Prepared) -> Vec<String> {
     let Prepared { project, compiled, .. } = prepared;
@@ -231,7 +242,7 @@ fn not_deployed(prepared: &Prepared) -> Vec<String> {
     others
         .filter(|(_, workload)| workload.stack.is_none())
         .map(|(stack, workload)| {
-            let healed = project.generated(&compiled.environment_name).join(&stack.folder).join(workload.file);
+            let healed = generated_file(project, compiled, stack, workload.file);
             let healed = healed.strip_prefix(&project.root).unwrap_or(&healed).display().to_string();
             format!("{} reads what its targets are called from the stack of {healed}, which is deployed by you: `workloads` of healstack.yaml names none", stack.name)
         })
@@ -249,7 +260,7 @@ fn planned_workload(
     Some(PlannedStack {
         name: owner.stack_name.clone(),
         template: workload.text.clone(),
-        template_path: project.generated(&compiled.environment_name).join(&stack.folder).join(workload.file),
+        template_path: generated_file(project, compiled, stack, workload.file),
         workload: Some(owner.parameters.clone().into_iter().collect()),
         ..PlannedStack::default()
     })

@@ -2,13 +2,12 @@
 
 use super::{Compiler, template};
 use crate::config::{Environment, WorkloadStack};
-use crate::diagnostics::{Problem, Source};
+use crate::diagnostics::Problem;
 use crate::rules::{HealingLoop, Origin, Reference, RuleSet};
 use crate::schema::nearest;
 use crate::workload::{self, Change, Target, Want};
 use crate::yaml::{self, Node};
 use healstack_model::StackName;
-use std::sync::Arc;
 
 /// What the logical ids of the parameters begin with that tell the rules' stack the values of the workload's resources.
 const PARAMETER: &str = "Healstack";
@@ -57,6 +56,10 @@ impl Compiler<'_> {
         else {
             return (None, Vec::new());
         };
+        let template = match workload::Template::parse(source) {
+            Ok(template) => template,
+            Err(problem) => return (None, vec![problem]),
+        };
         let mut problems = Vec::new();
         let mut wants = Vec::new();
         for healing in &set.loops {
@@ -68,17 +71,16 @@ impl Compiler<'_> {
         if !problems.is_empty() {
             return (None, problems);
         }
-        let (healed, mut problems) = workload::heal(source, &wants);
+        let (healed, mut problems) = template.heal(&wants);
         for healing in set.loops.iter().filter(|healing| healing.signals() && !healing.enforces()) {
-            match self.reported(set, healing, source) {
+            match self.reported(set, healing, &named.path, &template) {
                 Ok(found) => problems.extend(found),
                 Err(problem) => problems.push(problem),
             }
         }
-        let json = source.text().trim_start_matches('\u{FEFF}').trim_start().starts_with('{');
         let healed = healed.map(|healed| HealedWorkload {
             path: named.path.clone(),
-            file: HealedWorkload::FILES[usize::from(json)],
+            file: HealedWorkload::FILES[usize::from(template.is_json())],
             text: healed.text,
             changes: healed.changes,
             resources: healed.resources,
@@ -88,18 +90,23 @@ impl Compiler<'_> {
     }
 
     /// What a rule that sets nothing would set.
-    fn reported(&self, set: &RuleSet, healing: &HealingLoop, source: &Arc<Source>) -> Result<Option<Problem>, Problem> {
+    fn reported(
+        &self,
+        set: &RuleSet,
+        healing: &HealingLoop,
+        path: &str,
+        template: &workload::Template,
+    ) -> Result<Option<Problem>, Problem> {
         let identity = format!("{}/{}", set.stack, healing.rule.name);
         let want = Want { overrides: true, native: self.native(set, healing)?, ..self.want(set, healing)? };
         // What is wrong with the target is told where the template is healed.
-        let Some(healed) = workload::heal(source, &[want]).0 else { return Ok(None) };
-        let weaker: Vec<String> = healed
-            .changes
+        let weaker: Vec<String> = template
+            .lacks(&want)
             .iter()
-            .filter(|change| change.rule == identity && !change.path.is_empty())
+            .filter(|change| !change.path.is_empty())
             .map(|change| format!("`{}.{}: {}`", change.resource, change.path, change.value))
             .collect();
-        let message = format!("{identity} only reports, so that {} lacks {}", source.name(), weaker.join(", "));
+        let message = format!("{identity} only reports, so that {path} lacks {}", weaker.join(", "));
         let help = "set it there, or let the rule set it: mode `enforce`, and no `enforce: false`";
         Ok((!weaker.is_empty()).then(|| Problem::warning(message).at(&set.source, healing.span).help(help)))
     }

@@ -53,22 +53,25 @@ pub(super) async fn pending(
         }
     }));
     let looked = context.unless_interrupted(looked).await?;
-    let differs = |(one, template): &(Surveyed, Option<String>)| {
+    let pending = |(one, deployed): (Surveyed, Option<String>)| {
         let planned = template::parse(&one.planned.template);
-        // CloudFormation tells asterisks in the place of those.
-        let secret = |name: &str| planned.pointer(&format!("/Parameters/{name}/NoEcho")).is_some_and(is_true);
-        let mut given = one.planned.workload.iter().flatten().filter(|(name, _)| !secret(name));
-        let parameters = given.any(|(name, value)| deployed(one.deployed.as_ref(), name) != Some(value));
-        let same = template.as_deref().is_some_and(|template| status::is_same(template, &one.planned.template));
-        parameters || !same
+        let same = deployed.as_deref().is_some_and(|deployed| status::is_same(deployed, &one.planned.template));
+        if same && has_parameters(&one, &planned) {
+            return None;
+        }
+        let there = deployed.as_deref().map(template::parse).unwrap_or_default();
+        let missing: BTreeSet<String> = published(&planned).difference(&published(&there)).cloned().collect();
+        Some((one.planned.name.clone(), missing))
     };
-    let missing = |(one, template): (Surveyed, Option<String>)| {
-        let mut names = published(&one.planned.template);
-        let there = template.as_deref().map(published).unwrap_or_default();
-        names.retain(|name| !there.contains(name));
-        (one.planned.name.clone(), names)
-    };
-    Ok(looked.into_iter().filter(differs).map(missing).collect())
+    Ok(looked.into_iter().filter_map(pending).collect())
+}
+
+/// Whether a workload's stack has the values that healstack.yaml gives its parameters.
+fn has_parameters(surveyed: &Surveyed, planned: &Value) -> bool {
+    // CloudFormation tells asterisks in the place of those.
+    let secret = |name: &str| planned.pointer(&format!("/Parameters/{name}/NoEcho")).is_some_and(is_true);
+    let mut given = surveyed.planned.workload.iter().flatten().filter(|(name, _)| !secret(name));
+    given.all(|(name, value)| deployed(surveyed.deployed.as_ref(), name) == Some(value))
 }
 
 fn is_true(value: &Value) -> bool {
@@ -76,8 +79,7 @@ fn is_true(value: &Value) -> bool {
 }
 
 /// The names of the parameters in Parameter Store that a template has, those that are known before it is deployed.
-fn published(template: &str) -> BTreeSet<String> {
-    let template = template::parse(template);
+fn published(template: &Value) -> BTreeSet<String> {
     let resources = template.get("Resources").and_then(Value::as_object);
     let parameters = resources
         .into_iter()

@@ -53,12 +53,11 @@ fn insertion(document: &Document, insert: &Insert<'_>) -> Edit {
     let node = insert.at;
     let Some(first) = first_child(node) else {
         // An empty collection in brackets, or a key without a value.
-        let brackets = text.get(node.span.start..node.span.end).and_then(|text| text.find(['{', '[']));
         if document.is_blank(node) && document.is_in_brackets(node) {
             return at(behind_colon(text, insert.key.end), format!(" {{{}}}", one_line(document, insert)));
         }
-        if let Some(open) = brackets {
-            return at(node.span.start + open + 1, one_line(document, insert));
+        if let Some(open) = opening(text, node, node.span.end) {
+            return at(open + 1, one_line(document, insert));
         }
         let column = column(text, insert.key.start) + document.step;
         return at(line_end(text, insert.key.end), block(document, insert, column));
@@ -175,14 +174,11 @@ fn last_child(document: &Document, node: &Node) -> (usize, usize) {
 }
 
 fn entry_end(document: &Document, entry: &Entry) -> usize {
-    let empty = entry.value.value == Value::Null && entry.value.tag.is_none();
-    if !empty {
-        return end(document, &entry.value);
-    }
     if document.is_blank(&entry.value) {
-        return behind_colon(document.text(), entry.key_span.end);
+        behind_colon(document.text(), entry.key_span.end)
+    } else {
+        end(document, &entry.value)
     }
-    entry.value.span.end
 }
 
 /// One past the colon of a key; the key's end where it has none, as it may in brackets.
@@ -206,9 +202,13 @@ fn comment_start(line: &str) -> Option<usize> {
     if line.starts_with('#') { Some(0) } else { line.find(" #").or_else(|| line.find("\t#")) }
 }
 
-/// What is written for a value, up to its own end.
-pub(super) fn own_text<'d>(document: &'d Document, node: &Node) -> &'d str {
-    document.text().get(node.span.start..end(document, node)).unwrap_or_default()
+/// What is written for a value, in one line for people.
+pub(super) fn shown(document: &Document, node: &Node) -> String {
+    if document.is_blank(node) {
+        return "empty".to_owned();
+    }
+    let written = document.text().get(node.span.start..end(document, node)).unwrap_or_default();
+    written.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The column of a block's keys, or of its dashes.

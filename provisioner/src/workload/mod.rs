@@ -103,31 +103,56 @@ pub struct Change {
     pub was: Option<String>,
 }
 
-/// Heals a template. The text is there when no problem is an error.
-#[must_use]
-pub fn heal(source: &Arc<Source>, wants: &[Want]) -> (Option<Healed>, Vec<Problem>) {
-    let document = match Document::parse(source) {
-        Ok(document) => document,
-        Err(problem) => return (None, vec![problem]),
-    };
-    let mut planner = plan::Planner::new(&document);
-    // What a rule overrides may be strong enough for those that do not.
-    for want in wants.iter().filter(|want| want.overrides).chain(wants.iter().filter(|want| !want.overrides)) {
-        planner.want(want);
+/// A template as users write it, read once for everything that is asked of it.
+pub struct Template(Document);
+
+impl Template {
+    /// Reads a template. Fails where it is none.
+    pub fn parse(source: &Arc<Source>) -> Result<Self, Problem> {
+        Document::parse(source).map(Self)
     }
-    planner.publish(wants);
-    let (plan, mut problems) = planner.finish();
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return (None, problems);
+
+    /// Whether it is JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.0.json
     }
-    let text = edit::apply(&document, &plan);
-    match verify::check(&document, &plan, &text) {
-        Ok(resources) => (Some(Healed { text, changes: plan.changes, resources }), problems),
-        Err(problem) => {
-            problems.push(problem);
-            (None, problems)
+
+    /// Heals it. The text is there when no problem is an error.
+    #[must_use]
+    pub fn heal(&self, wants: &[Want]) -> (Option<Healed>, Vec<Problem>) {
+        let mut planner = plan::Planner::new(&self.0);
+        // What a rule overrides may be strong enough for those that do not.
+        for want in wants.iter().filter(|want| want.overrides).chain(wants.iter().filter(|want| !want.overrides)) {
+            planner.want(want);
+        }
+        planner.publish(wants);
+        let (plan, mut problems) = planner.finish();
+        if has_errors(&problems) {
+            return (None, problems);
+        }
+        let text = edit::apply(&self.0, &plan);
+        match verify::check(&self.0, &plan, &text) {
+            Ok(resources) => (Some(Healed { text, changes: plan.changes, resources }), problems),
+            Err(problem) => {
+                problems.push(problem);
+                (None, problems)
+            }
         }
     }
+
+    /// What would be changed for one rule; nothing where that cannot be done.
+    #[must_use]
+    pub fn lacks(&self, want: &Want) -> Vec<Change> {
+        let mut planner = plan::Planner::new(&self.0);
+        planner.want(want);
+        let (plan, problems) = planner.finish();
+        if has_errors(&problems) { Vec::new() } else { plan.changes }
+    }
+}
+
+fn has_errors(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 /// An entry and the comment above it.

@@ -7,7 +7,7 @@ use super::document::{Document, Found};
 use super::strength;
 use super::{Added, Change, Target, Want, follow, in_long_form};
 use crate::compile::references;
-use crate::diagnostics::{Problem, Severity};
+use crate::diagnostics::Problem;
 use crate::schema::nearest;
 use crate::yaml::{Entry, Node, Span, Value};
 use std::collections::BTreeMap;
@@ -106,15 +106,11 @@ impl<'d> Planner<'d> {
 
     /// Plans what one rule wants.
     pub(super) fn want(&mut self, want: &Want) {
-        let before = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
         let wanted: Vec<&str> = want.targets.iter().map(|target| target.id.as_str()).collect();
-        for target in &want.targets {
-            if let Err(problem) = self.target(want, target, &wanted) {
-                self.problems.push(problem);
-            }
-        }
-        if self.problems.iter().filter(|problem| problem.severity == Severity::Error).count() > before {
-            return;
+        let wrong: Vec<Problem> =
+            want.targets.iter().filter_map(|target| self.target(want, target, &wanted).err()).collect();
+        if !wrong.is_empty() {
+            return self.problems.extend(wrong);
         }
         let mut new = Vec::new();
         // New ones that are there already, as something that a user may have written for another purpose.
@@ -310,8 +306,8 @@ impl<'d> Planner<'d> {
                     let help = format!("keep {} out of environments without it", want.identity);
                     self.problems
                         .push(Problem::warning(message).at(&self.document.source, condition.key_span).help(help));
+                    body.push(Entry::new("Condition", condition.value.clone()));
                 }
-                body.extend(found.body.get("Condition").map(|condition| Entry::new("Condition", condition.clone())));
                 body.push(Entry::new(
                     "Properties",
                     Node::map(vec![

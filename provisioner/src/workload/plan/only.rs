@@ -23,8 +23,8 @@ use super::{Place, Planner};
 use crate::compile::{references, shorten_intrinsic};
 use crate::diagnostics::Problem;
 use crate::schema::list;
-use crate::workload::document::{Document, branches, intrinsic, is_no_value};
-use crate::workload::{Want, follow, strength, write};
+use crate::workload::document::{Document, branches, is_no_value};
+use crate::workload::{Want, edit, follow, strength};
 use crate::yaml::{Node, Span};
 
 /// Why a condition does not hold, and where.
@@ -70,11 +70,15 @@ fn broken(document: &Document, place: &Place<'_>, condition: &Node) -> Option<(S
         return (!paths.iter().any(there)).then(|| (place.key, "has none".to_owned()));
     }
     if let Some(types) = texts("unless_used_by") {
-        let user = users(document, &place.resource).into_iter().find(|(_, kind)| types.contains(&kind.as_str()))?;
-        return Some((place.key, format!("is used by {} too, {}", user.0, user.1)));
+        let id = place.resource.as_str();
+        let refers = |body: &Node| references(body).iter().any(|known| known == id);
+        let (user, kind) = user(document, id, |body, kind| types.contains(&kind) && refers(body))?;
+        return Some((place.key, format!("is used by {user} too, {kind}")));
     }
     if let Some(attributes) = texts("unless_got") {
-        let user = attributes.iter().find_map(|attribute| getter(document, &place.resource, attribute))?;
+        let id = place.resource.as_str();
+        let followed = |body: &Node| attributes.iter().any(|attribute| gets(body, &format!("{id}.{attribute}")));
+        let (user, _) = user(document, id, |body, _| followed(body))?;
         return Some((place.key, format!("is followed by {user}")));
     }
     let path = text("path").unwrap_or_default();
@@ -113,9 +117,7 @@ fn broken(document: &Document, place: &Place<'_>, condition: &Node) -> Option<(S
         }
     };
     let other = found.into_iter().find(|value| !holds(value))?;
-    let shown = crate::workload::edit::own_text(document, other).split_whitespace().collect::<Vec<_>>().join(" ");
-    let shown = if shown.is_empty() { write::flow(other, false) } else { shown };
-    Some((other.span, format!("is {shown}")))
+    Some((other.span, format!("is {}", edit::shown(document, other))))
 }
 
 fn number<T: std::str::FromStr>(condition: &Node, key: &str) -> Option<T> {
@@ -154,37 +156,29 @@ fn values<'d>(document: &'d Document, node: &'d Node, path: &str) -> Vec<&'d Nod
     found
 }
 
-/// A resource that has an attribute of another.
-fn getter(document: &Document, id: &str, attribute: &str) -> Option<String> {
-    let gets = |node: &Node| {
-        let text = intrinsic(node, "GetAtt").map(|argument| match argument.items() {
-            [id, attribute] => [id, attribute].map(|part| part.as_str().unwrap_or_default()).join("."),
-            _ => argument.text().unwrap_or_default().to_owned(),
-        });
-        let written = intrinsic(node, "Sub").and_then(|argument| argument.items().first().unwrap_or(argument).text());
-        text.is_some_and(|text| text == format!("{id}.{attribute}"))
-            || written.is_some_and(|text| text.contains(&format!("${{{id}.{attribute}}}")))
-    };
-    document.ids().into_iter().find_map(|other| {
-        let mut found = false;
-        document.find(other)?.body.walk(&mut |node| found |= gets(node));
-        found.then(|| other.to_owned())
+/// A resource, and its type, that uses another one as `uses` says of its body, whose functions are in their short form.
+fn user<'d>(document: &'d Document, id: &str, uses: impl Fn(&Node, &str) -> bool) -> Option<(&'d str, &'d str)> {
+    document.ids().into_iter().filter(|other| *other != id).find_map(|other| {
+        let body = document.find(other)?.body;
+        let kind = body.get("Type").and_then(Node::as_str).unwrap_or("of no type");
+        let mut short = body.clone();
+        short.walk_mut(&mut shorten_intrinsic);
+        uses(&short, kind).then_some((other, kind))
     })
 }
 
-fn refers(body: &Node, id: &str) -> bool {
-    let mut body = body.clone();
-    body.walk_mut(&mut shorten_intrinsic);
-    references(&body).iter().any(|known| known == id)
-}
-
-/// The resources that refer to one, with their types.
-fn users(document: &Document, id: &str) -> Vec<(String, String)> {
-    let resources = document.ids().into_iter().filter_map(|other| Some((other, document.find(other)?.body)));
-    resources
-        .filter(|(other, body)| *other != id && refers(body, id))
-        .map(|(other, body)| {
-            (other.to_owned(), body.get("Type").and_then(Node::as_str).unwrap_or("of no type").to_owned())
-        })
-        .collect()
+/// Whether a body has an attribute, written `Id.Attribute`, of a resource.
+fn gets(body: &Node, attribute: &str) -> bool {
+    let mut found = false;
+    body.walk(&mut |node| {
+        found |= match node.tag.as_deref() {
+            Some("GetAtt") => node.text() == Some(attribute),
+            Some("Sub") => {
+                let text = node.items().first().unwrap_or(node).text();
+                text.is_some_and(|text| text.contains(&format!("${{{attribute}}}")))
+            }
+            _ => false,
+        };
+    });
+    found
 }

@@ -193,9 +193,7 @@ impl<'d> Planner<'d> {
         if pending.is_some_and(|replace| self.satisfied(&replace.by, wanted)) {
             return;
         }
-        let blank = self.document.is_blank(place.node);
-        let was = if blank { "empty" } else { edit::own_text(self.document, place.node) };
-        let was = was.split_whitespace().collect::<Vec<_>>().join(" ");
+        let was = edit::shown(self.document, place.node);
         let by = match wanted.tag.as_deref() {
             Some("Includes") => Some(strength::with_words(place.node, wanted).into()),
             Some("NotBelow") => Some(strength::instead(wanted)),
