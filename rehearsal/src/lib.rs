@@ -1,0 +1,18 @@
+//! Healing seen to work before it is deployed: what the compiler generated, run in virtual time.
+//!
+//! **Invariant:** one clock ([`time::Millis`], handed in), one source of randomness ([`Random`]): the same seed gives the same run.
+//! **Invariant:** what is not understood (an action, a field, a function, an intrinsic) is an error, [`Unsupported`], never skipped.
+
+pub mod automation;
+pub mod aws;
+pub mod dynamodb;
+pub mod eventbridge;
+pub mod random;
+pub mod states;
+pub mod time;
+mod unsupported;
+
+pub use aws::{Aws, AwsError};
+pub use random::Random;
+pub use time::Millis;
+pub use unsupported::Unsupported;
