@@ -1,0 +1,1 @@
+"""What AWS's services do that moto lacks: a module a service, found by being here."""
