@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod dynamodb;
 pub mod eventbridge;
 pub mod random;
+pub mod scenario;
 pub mod states;
 pub mod template;
 pub mod time;
