@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from behaviour import Behaviour, Datapoint, Thing, Unknown
-from things import only, seconds
+from durations import seconds
+from things import only
 from world import World
 
 from behaviours.ecs_state import TICK, Deployment, Fault, Record, Service, replaced, started

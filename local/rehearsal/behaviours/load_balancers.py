@@ -34,7 +34,8 @@ from collections.abc import Callable
 from typing import Any
 
 from behaviour import Behaviour, Thing, Unknown
-from things import only, seconds
+from durations import seconds
+from things import only
 from world import World
 
 from behaviours.load_balancer_state import (
