@@ -73,6 +73,11 @@ class Functions(unittest.TestCase):
         self.assertEqual(self.call("GetFunctionConfiguration", Qualifier="6")["State"], "Inactive")
         self.assertEqual(self.call("GetFunctionConfiguration", Qualifier="7")["State"], "Active")
 
+    def test_given_anew_without_a_record(self) -> None:
+        self.world.given({"lambda_function": "orders", "alias": "live", "versions": ["7"], "version": "7", "calls": 100})
+        with self.assertRaises(ClientError):
+            self.world.call("ssm", "GetParameter", {"Name": NAME})
+
     def test_refused(self) -> None:
         with self.assertRaises(ApiError):
             self.call("GetFunctionConfiguration", Qualifier="5")

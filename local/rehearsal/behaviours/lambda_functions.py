@@ -47,6 +47,8 @@ class Function:
     # Percent of errors, by version; `""` is for all of them.
     errors: dict[str, int] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    # The parameter with the recorded version.
+    last_good: str = ""
 
     def shares(self) -> dict[str, int]:
         """Calls of the minute by version: what the additional ones do not get goes to the alias's own."""
@@ -85,11 +87,14 @@ class LambdaFunctions(Behaviour):
         name, versions = thing["lambda_function"], [str(each) for each in thing["versions"]]
         arn = self.world.arn("lambda", f"function:{name}")
         function = Function(name, arn, thing["alias"], versions, str(thing["version"]), thing["calls"])
-        self.functions[name] = function
+        before, self.functions[name] = self.functions.get(name), function
+        # A scenario may give one of its file's functions anew.
+        if before and before.last_good:
+            self.world.client("ssm").delete_parameter(Name=before.last_good)
         if "last_good" in thing:
             only(thing["last_good"], "name", "version")
-            value = str(thing["last_good"]["version"])
-            self.world.client("ssm").put_parameter(Name=thing["last_good"]["name"], Value=value, Type="String")
+            function.last_good, value = thing["last_good"]["name"], str(thing["last_good"]["version"])
+            self.world.client("ssm").put_parameter(Name=function.last_good, Value=value, Type="String")
 
     def function(self, thing: Thing) -> Function:
         """The one that an ailment names."""
