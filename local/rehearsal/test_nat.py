@@ -55,7 +55,8 @@ class Paths(unittest.TestCase):
     def test_another_route_mends_a_failed_path(self) -> None:
         self.world.ail({"ail": "nat-path", "gateway": PRIMARY})
         self.assertEqual((1.0,) * 12, self.probes())
-        self.assertEqual("available", self.call("DescribeNatGateways", NatGatewayIds=[PRIMARY])["NatGateways"][0]["State"])
+        found = self.call("DescribeNatGateways", NatGatewayIds=[PRIMARY])["NatGateways"]
+        self.assertEqual("available", found[0]["State"])
         self.minutes(600)
         self.assertEqual((1.0,) * 12, self.probes())
         self.lead_to(STANDBY)
