@@ -35,6 +35,7 @@ from typing import Any
 
 from behaviour import Behaviour, Thing, Unknown
 from durations import seconds
+from things import only
 from world import World
 
 from behaviours.load_balancer_state import (
@@ -48,13 +49,6 @@ from behaviours.load_balancer_state import (
     Target,
     flows,
 )
-
-
-def only(thing: Thing, *known: str) -> None:
-    """Nothing in a scenario is skipped."""
-    for key in thing:
-        if key not in known:
-            raise Unknown(f"`{key}` of {next(iter(thing))}; known: {', '.join(known)}")
 
 
 class LoadBalancers(Behaviour):
