@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from behaviour import Behaviour, Datapoint, Thing, Unknown
 from durations import seconds
+from things import only
 from world import World
-
-from behaviours.load_balancers import only
 
 
 @dataclass

@@ -22,9 +22,9 @@ from typing import Any
 
 from behaviour import Behaviour, Datapoint, Thing, Unknown
 from durations import seconds
+from things import only
 from world import World
 
-from behaviours.load_balancers import only
 
 NAMESPACE = "Healing/Agent"
 # Each kind's metric and its value while nothing is wrong: percent of the memory limit, 1 for open, clients that wait.

@@ -27,9 +27,9 @@ from unittest import mock
 from behaviour import Answer, ApiError, Behaviour, Datapoint, Request, Thing
 from durations import seconds
 from moto.ec2.models import nat_gateways, route_tables
+from things import only
 from world import World
 
-from behaviours.load_balancers import only
 
 DEFAULT_ROUTE = "0.0.0.0/0"
 # The kind's `probe_urls`: the agents ask every ten seconds.

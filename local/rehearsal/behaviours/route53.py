@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 
 from behaviour import Answer, ApiError, Behaviour, Datapoint, Request, Thing, Unknown
 from durations import seconds
+from things import only
 from world import World
 
-from behaviours.load_balancers import LoadBalancers, only
+from behaviours.load_balancers import LoadBalancers
 
 # Route 53 developer guide, "How Amazon Route 53 determines whether a health check is healthy": above 18 percent of
 # the checkers.

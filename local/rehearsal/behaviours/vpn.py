@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from behaviour import Answer, ApiError, Behaviour, Datapoint, Request, Thing, Unknown
 from durations import seconds
+from things import only
 from world import World
 
-from behaviours.load_balancers import only
 
 # "AWS Site-to-Site VPN tunnel endpoint replacements": AWS replaces an endpoint "when automated monitoring determines"
 # that it is unhealthy. No time is given; these are long enough for an alarm of three periods to see some of them.

@@ -22,9 +22,10 @@ from typing import Any
 
 from behaviour import Answer, ApiError, Behaviour, Request, Thing, Unknown
 from durations import seconds
+from things import only
 from world import World
 
-from behaviours.load_balancers import LoadBalancers, only
+from behaviours.load_balancers import LoadBalancers
 from behaviours.zonal_state import Autoshift, Shift, Trouble, lifetime, said
 
 # ARC API reference, ZonalShiftSummary: "A practice run zonal shift has a 30 minute duration."
