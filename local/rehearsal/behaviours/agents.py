@@ -25,7 +25,6 @@ from durations import seconds
 from things import only
 from world import World
 
-
 NAMESPACE = "Healing/Agent"
 # Each kind's metric and its value while nothing is wrong: percent of the memory limit, 1 for open, clients that wait.
 USUAL = {

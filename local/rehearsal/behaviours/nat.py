@@ -30,7 +30,6 @@ from moto.ec2.models import nat_gateways, route_tables
 from things import only
 from world import World
 
-
 DEFAULT_ROUTE = "0.0.0.0/0"
 # The kind's `probe_urls`: the agents ask every ten seconds.
 PROBES_A_MINUTE = 6

@@ -21,7 +21,6 @@ from durations import seconds
 from things import only
 from world import World
 
-
 # "AWS Site-to-Site VPN tunnel endpoint replacements": AWS replaces an endpoint "when automated monitoring determines"
 # that it is unhealthy. No time is given; these are long enough for an alarm of three periods to see some of them.
 NOTICED_SECONDS = 10 * 60
