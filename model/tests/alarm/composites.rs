@@ -60,7 +60,8 @@ fn a_transition_names_what_caused_it() {
     let transition = alarm.evaluate(minute(3), &place(), states).unwrap().unwrap();
     assert_eq!(
         transition.state.reason,
-        "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a transitioned to ALARM at Tuesday 24 November, 2026 10:03:00 UTC"
+        "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a transitioned to ALARM at Tuesday 24 November, 2026 \
+            10:03:00 UTC"
     );
     assert_eq!(transition.actions, ["arn:topic"]);
     let event = alarm.event(&transition, &place(), "id", minute(3));

@@ -5,7 +5,8 @@ use crate::support::minute;
 use healstack_model::alarm::{Alarm, AlarmDefinition, MetricId, MetricStore, State, Transition};
 use serde_json::{Value, json};
 
-const QUERY: &str = "SELECT MAX(StatusCheckFailed_System) FROM SCHEMA(\"AWS/EC2\", InstanceId) WHERE tag.\"app\" = 'checkout' \
+const QUERY: &str = "SELECT MAX(StatusCheckFailed_System) FROM SCHEMA(\"AWS/EC2\", InstanceId) WHERE \
+    tag.\"app\" = 'checkout' \
                      GROUP BY InstanceId ORDER BY MAX() DESC";
 
 pub(crate) fn fleet(more: &Value) -> Alarm {
@@ -72,7 +73,8 @@ fn reasons_and_actions() {
     let [contributor, own] = transitions.as_slice() else { panic!("{transitions:?}") };
     assert_eq!(
         contributor.state.reason,
-        "Threshold Crossed: 2 datapoints were greater than the threshold (0.0). The most recent datapoints which crossed the \
+        "Threshold Crossed: 2 datapoints were greater than the threshold (0.0). The most recent datapoints \
+            which crossed the \
          threshold: [1.0 (24/11/26 10:01:00)]."
     );
     assert_eq!(contributor.state.reason_data, None);
@@ -100,8 +102,8 @@ fn a_vanished_contributor_is_ok_and_says_why() {
     }
 }
 
-/// "The treat missing data treatment is applied for individual datapoints within the time series": with `notBreaching` a
-/// contributor is OK before its series is gone, and nothing says that data is missing but the datapoints themselves.
+/// "The treat missing data treatment is applied for individual datapoints within the time series": with `notBreaching`
+/// a contributor is OK before its series is gone, and nothing says that data is missing but the datapoints themselves.
 #[test]
 fn not_breaching_makes_a_silent_contributor_ok_before_it_vanishes() {
     let mut alarm = fleet(&json!({"TreatMissingData": "notBreaching"}));

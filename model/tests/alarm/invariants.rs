@@ -20,8 +20,8 @@ fn cases() -> impl Strategy<Value = (Vec<Option<bool>>, usize, usize)> {
 }
 
 proptest! {
-    /// In ALARM, at least M datapoints breach or are treated as breaching. The one exception is the premature alarm: nothing
-    /// but breaches, of which the oldest is at least M periods old.
+    /// In ALARM, at least M datapoints breach or are treated as breaching. The one exception is the premature alarm:
+    /// nothing but breaches, of which the oldest is at least M periods old.
     #[test]
     fn alarm_needs_m_breaches((points, m, n) in cases(), treat in treatment()) {
         let judged = judge(&points, m, n, treat);
@@ -50,13 +50,18 @@ proptest! {
     ) {
         let n = points.len();
         prop_assume!(m <= n);
-        let state = |points: &[bool], treat| judge(&points.iter().copied().map(Some).collect::<Vec<_>>(), m, n, treat).state;
+        let all = |points: &[bool]| points.iter().copied().map(Some).collect::<Vec<_>>();
+        let state = |points: &[bool], treat| judge(&all(points), m, n, treat).state;
         prop_assert_eq!(state(&points, treats.0), state(&shuffled, treats.1));
     }
 
     /// One more breach never turns ALARM into something else.
     #[test]
-    fn a_breach_more_is_never_better((points, m, n) in cases(), treat in treatment(), at in any::<prop::sample::Index>()) {
+    fn a_breach_more_is_never_better(
+        (points, m, n) in cases(),
+        treat in treatment(),
+        at in any::<prop::sample::Index>(),
+    ) {
         let before = judge(&points, m, n, treat).state;
         let at = at.index(points.len());
         prop_assume!(points[at] == Some(false));

@@ -53,7 +53,8 @@ fn groups_have_values_of_their_labels() {
         &[(&["i-3"], "4.0"), (&["i-1"], "3.0"), (&["i-2"], "3.0")],
     );
     check(
-        "SELECT MAX(Busy) FROM SCHEMA(\"N/S\", Stack, VolumeId, InstanceId) GROUP BY InstanceId, VolumeId ORDER BY SUM() ASC",
+        "SELECT MAX(Busy) FROM SCHEMA(\"N/S\", Stack, VolumeId, InstanceId) GROUP BY InstanceId, VolumeId \
+            ORDER BY SUM() ASC",
         &[(&["i-1", "v-1"], "1.0"), (&["i-1", "v-2"], "2.0"), (&["i-2", "v-3"], "3.0")],
     );
     check("select avg(Busy) from schema(\"N/S\", InstanceId) group by InstanceId order by max()", &[(&["i-3"], "4.0")]);
@@ -72,7 +73,8 @@ fn a_metric_without_the_label_is_other() {
 fn conditions_on_dimensions_and_tags() {
     check("SELECT AVG(Busy) FROM \"N/S\" WHERE Stack = 'a' GROUP BY Stack ORDER BY MAX()", &[(&["a"], "1.5")]);
     check(
-        "SELECT MAX(Busy) FROM \"N/S\" WHERE Stack != 'a' AND \"InstanceId\" != 'i-2' GROUP BY InstanceId ORDER BY MAX()",
+        "SELECT MAX(Busy) FROM \"N/S\" WHERE Stack != 'a' AND \"InstanceId\" != 'i-2' GROUP BY InstanceId \
+            ORDER BY MAX()",
         &[(&["i-3"], "4.0")],
     );
     check(
@@ -97,7 +99,8 @@ fn without_groups_it_is_one_series() {
     assert_eq!(transitions.len(), 1);
     assert_eq!(
         transitions[0].state.reason,
-        "Threshold Crossed: 2 out of the last 2 datapoints [10.0 (24/11/26 10:01:00), 10.0 (24/11/26 10:00:00)] were greater \
+        "Threshold Crossed: 2 out of the last 2 datapoints [10.0 (24/11/26 10:01:00), 10.0 (24/11/26 \
+            10:00:00)] were greater \
          than the threshold (0.0) (minimum 2 datapoints for OK -> ALARM transition)."
     );
     assert_eq!(transitions[0].actions.len(), 3);

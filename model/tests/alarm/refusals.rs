@@ -80,7 +80,8 @@ fn metric_math_that_is_not_understood() {
         (json!([{"Id": "A", "Expression": "m"}, stat("m", 60)]), "the id `A`"),
         (json!([{"Id": "a", "Expression": "a"}, stat("m", 60)]), "in a circle"),
         (
-            json!([{"Id": "a", "Expression": "b"}, {"Id": "b", "Expression": "a + m", "ReturnData": false}, stat("m", 60)]),
+            json!([{"Id": "a", "Expression": "b"}, {"Id": "b", "Expression": "a + m", "ReturnData": false},
+                   stat("m", 60)]),
             "in a circle",
         ),
         (json!([{"Id": "a", "Expression": "m + n"}, stat("m", 60)]), "there is no id `n`"),

@@ -35,7 +35,8 @@ fn an_alarm_on_one_metric() {
                 "alarmName": "cpu",
                 "state": {
                     "value": "ALARM",
-                    "reason": "Threshold Crossed: 1 out of the last 1 datapoints [2.0 (24/11/26 10:00:00)] was greater than or \
+                    "reason": "Threshold Crossed: 1 out of the last 1 datapoints [2.0 (24/11/26 10:00:00)] \
+                        was greater than or \
                                equal to the threshold (1.0) (minimum 1 datapoint for OK -> ALARM transition).",
                     "reasonData": null,
                     "timestamp": "2026-11-24T10:01:00.123+0000",
@@ -50,7 +51,11 @@ fn an_alarm_on_one_metric() {
                     "metrics": [{
                         "id": null,
                         "metricStat": {
-                            "metric": {"namespace": "AWS/EC2", "name": "CPUUtilization", "dimensions": {"InstanceId": "i-1"}},
+                            "metric": {
+                                "namespace": "AWS/EC2",
+                                "name": "CPUUtilization",
+                                "dimensions": {"InstanceId": "i-1"},
+                            },
                             "period": 60,
                             "stat": "Maximum",
                         },
@@ -79,7 +84,8 @@ fn an_alarm_on_one_metric() {
 #[test]
 fn metric_math_shows_its_expressions_and_metrics() {
     let stat = |name: &str| {
-        json!({"Metric": {"Namespace": "AWS/EC2", "MetricName": name, "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}]},
+        let dimensions = json!([{"Name": "InstanceId", "Value": "i-1"}]);
+        json!({"Metric": {"Namespace": "AWS/EC2", "MetricName": name, "Dimensions": dimensions},
                "Period": 60, "Stat": "Sum"})
     };
     let properties = json!({
@@ -163,7 +169,8 @@ fn descriptions() {
         json!([{
             "ContributorId": null,
             "ContributorAttributes": {"InstanceId": "i-1"},
-            "StateReason": "Threshold Crossed: 2 datapoints were greater than the threshold (0.0). The most recent datapoints \
+            "StateReason": "Threshold Crossed: 2 datapoints were greater than the threshold (0.0). The most \
+                recent datapoints \
                             which crossed the threshold: [1.0 (24/11/26 10:01:00)].",
             "StateTransitionedTimestamp": "2026-11-24T10:02:00.000Z",
         }])

@@ -16,7 +16,8 @@ fn run(alarm: &mut Alarm, store: &MetricStore, minutes: i64) -> Vec<(i64, String
     evaluations.collect()
 }
 
-/// The figure of the CloudWatch user guide, "Alarm evaluation": 3 of 3 above the threshold of 3 in the third to fifth period.
+/// The figure of the CloudWatch user guide, "Alarm evaluation": 3 of 3 above the threshold of 3 in the third to fifth
+/// period.
 #[test]
 fn the_documented_figure() {
     let values = [2.0, 2.0, 4.0, 4.0, 5.0, 2.0, 2.0, 2.0, 4.0, 2.0].map(Some);
@@ -27,11 +28,13 @@ fn the_documented_figure() {
     assert_eq!(
         seen[1].2,
         "Threshold Crossed: 3 out of the last 3 datapoints [5.0 (24/11/26 10:04:00), 4.0 (24/11/26 10:03:00), \
-         4.0 (24/11/26 10:02:00)] were greater than the threshold (3.0) (minimum 3 datapoints for OK -> ALARM transition)."
+         4.0 (24/11/26 10:02:00)] were greater than the threshold (3.0) (minimum 3 datapoints for OK -> ALARM \
+             transition)."
     );
     assert_eq!(
         seen[2].2,
-        "Threshold Crossed: 1 out of the last 3 datapoints [2.0 (24/11/26 10:05:00)] was not greater than the threshold \
+        "Threshold Crossed: 1 out of the last 3 datapoints [2.0 (24/11/26 10:05:00)] was not greater than the \
+            threshold \
          (3.0) (minimum 1 datapoint for ALARM -> OK transition)."
     );
 }
@@ -50,11 +53,13 @@ fn words_without_datapoints() {
     };
     assert_eq!(
         reason(json!({"TreatMissingData": "breaching"})),
-        "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated as [Breaching]."
+        "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated \
+            as [Breaching]."
     );
     assert_eq!(
         reason(json!({"TreatMissingData": "notBreaching", "EvaluationPeriods": 1, "DatapointsToAlarm": 1})),
-        "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as [NonBreaching]."
+        "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as \
+            [NonBreaching]."
     );
     assert_eq!(reason(json!({"TreatMissingData": "missing"})), "Insufficient Data: 3 datapoints were unknown.");
     let one = json!({"TreatMissingData": "missing", "EvaluationPeriods": 1, "DatapointsToAlarm": 1});
@@ -66,8 +71,10 @@ fn words_of_many_datapoints_and_of_none_asked_for() {
     let mut many = alarm(&json!({"EvaluationPeriods": 6, "DatapointsToAlarm": 6}));
     assert_eq!(
         many.evaluate(minute(6), &store(&[Some(2.0); 6])).remove(0).state.reason,
-        "Threshold Crossed: 6 out of the last 6 datapoints were greater than or equal to the threshold (1.0). The most recent \
-         datapoints which crossed the threshold: [2.0 (24/11/26 10:05:00), 2.0 (24/11/26 10:04:00), 2.0 (24/11/26 10:03:00), \
+        "Threshold Crossed: 6 out of the last 6 datapoints were greater than or equal to the threshold (1.0). \
+            The most recent \
+         datapoints which crossed the threshold: [2.0 (24/11/26 10:05:00), 2.0 (24/11/26 10:04:00), 2.0 \
+             (24/11/26 10:03:00), \
          2.0 (24/11/26 10:02:00), 2.0 (24/11/26 10:01:00)] (minimum 6 datapoints for OK -> ALARM transition)."
     );
     let mut properties = crate::support::properties(&json!({"EvaluationPeriods": 2, "TreatMissingData": "breaching"}));
@@ -75,7 +82,8 @@ fn words_of_many_datapoints_and_of_none_asked_for() {
     let mut plain = Alarm::new(AlarmDefinition::parse(&properties).unwrap(), minute(0));
     assert_eq!(
         plain.evaluate(minute(1), &store(&[Some(1.0)])).remove(0).state.reason,
-        "Threshold Crossed: 1 datapoint [1.0 (24/11/26 10:00:00)] was greater than or equal to the threshold (1.0) and 1 \
+        "Threshold Crossed: 1 datapoint [1.0 (24/11/26 10:00:00)] was greater than or equal to the threshold \
+            (1.0) and 1 \
          missing datapoint was treated as [Breaching]."
     );
 }
@@ -98,7 +106,8 @@ fn a_window_slides_by_the_minute() {
 fn more_than_a_day_is_looked_at_by_the_hour() {
     let properties = json!({
         "AlarmName": "job", "Namespace": "Jobs", "MetricName": "Failed", "Statistic": "Sum", "Period": 3 * 86400,
-        "EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+        "EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
     });
     let mut alarm = Alarm::new(AlarmDefinition::parse(&properties).unwrap(), minute(0));
     assert_eq!(alarm.definition().interval(), HOUR);
