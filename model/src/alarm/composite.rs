@@ -113,8 +113,8 @@ impl CompositeAlarm {
         self.enter(now, value, reason.to_owned(), data.map(str::to_owned))
     }
 
-    /// What the states of other alarms make of it. `states` gives the state of an alarm by its name; a name that it does not
-    /// know is an error. Alarms that a rule names by ARN are asked for by the name at its end.
+    /// What the states of other alarms make of it. `states` gives the state of an alarm by its name; a name that it
+    /// does not know is an error. Alarms that a rule names by ARN are asked for by the name at its end.
     pub fn evaluate(
         &mut self,
         now: Millis,

@@ -86,8 +86,8 @@ impl AlarmDefinition {
         usize::try_from(datapoints).unwrap_or(usize::MAX)
     }
 
-    /// What missing datapoints count as. Left out, it is `missing`, but `ignore` where every metric is in `AWS/DynamoDB`
-    /// (CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data").
+    /// What missing datapoints count as. Left out, it is `missing`, but `ignore` where every metric is in
+    /// `AWS/DynamoDB` (CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data").
     #[must_use]
     pub fn treat_missing(&self) -> TreatMissing {
         self.treat

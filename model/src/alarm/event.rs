@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 impl Alarm {
-    /// The event of one of its transitions: `CloudWatch Alarm State Change`, or `CloudWatch Alarm Contributor State Change`.
+    /// The event of one of its transitions: `CloudWatch Alarm State Change`, or `CloudWatch Alarm Contributor State
+    /// Change`.
     #[must_use]
     pub fn event(&self, transition: &Transition, place: &Place, id: &str, time: Millis) -> Value {
         envelope(transition, configuration(self.definition()), place, id, time)

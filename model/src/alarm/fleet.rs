@@ -1,12 +1,11 @@
 //! A Metrics Insights query over datapoints.
 
-use super::insights::{Aggregate, Condition, InsightsQuery, Label, MAX_SERIES};
+use super::insights::{Condition, InsightsQuery, Label, MAX_SERIES};
 use super::math::Series;
 use super::metrics::{MetricId, Metrics, Summary, Window};
 use super::text::hex;
 use super::transition::Contributor;
 use sha2::{Digest, Sha256};
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Quota: metrics that a query processes (CloudWatch user guide, "Metrics Insights quotas").
@@ -59,8 +58,7 @@ impl Fleet {
         let point = |summary: Option<Summary>| summary.map(|summary| query.aggregate.of(summary));
         let groups =
             merged.into_iter().map(|(labels, slots)| Group { labels, points: slots.into_iter().map(point).collect() });
-        let mut groups: Vec<Group> = groups.collect();
-        sort(query, &mut groups);
+        let mut groups = sorted(query, groups.collect());
         partial |= groups.len() > MAX_SERIES;
         groups.truncate(query.limit);
         Self { groups, partial }
@@ -76,17 +74,19 @@ fn holds(condition: &Condition, metric: &MetricId, metrics: &impl Metrics) -> bo
     equal == condition.equal
 }
 
-/// Puts time series in the query's order; equal ones stay in that of their labels.
-fn sort(query: &InsightsQuery, groups: &mut [Group]) {
-    let Some(order) = query.order else { return };
+/// Time series in the query's order; equal ones stay in that of their labels.
+fn sorted(query: &InsightsQuery, groups: Vec<Group>) -> Vec<Group> {
+    let Some(order) = query.order else { return groups };
     let key = |group: &Group| {
         let present = group.points.iter().flatten().map(|value| Summary::of(*value, 1.0));
-        present.reduce(Summary::and).map_or(f64::NAN, |summary: Summary| Aggregate::of(order.by, summary))
+        present.reduce(Summary::and).map_or(f64::NAN, |summary| order.by.of(summary))
     };
-    groups.sort_by(|one, other| {
-        let ordering: Ordering = key(one).total_cmp(&key(other));
+    let mut keyed: Vec<(f64, Group)> = groups.into_iter().map(|group| (key(&group), group)).collect();
+    keyed.sort_by(|one, other| {
+        let ordering = one.0.total_cmp(&other.0);
         if order.descending { ordering.reverse() } else { ordering }
     });
+    keyed.into_iter().map(|(_, group)| group).collect()
 }
 
 /// The contributor of a time series. Its id is made from its attributes, so it is the same whenever it comes back.

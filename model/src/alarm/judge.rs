@@ -4,8 +4,8 @@
 use super::properties::TreatMissing;
 use super::transition::State;
 
-/// How many periods are looked at beyond the evaluation periods, in case some have no datapoint. The guide says only that it
-/// depends on the period; in all its tables it is 5 periods for 3 evaluation periods.
+/// How many periods are looked at beyond the evaluation periods, in case some have no datapoint. The guide says only
+/// that it depends on the period; in all its tables it is 5 periods for 3 evaluation periods.
 pub(crate) const EXTRA_PERIODS: usize = 2;
 
 /// What datapoints amount to.
@@ -32,8 +32,8 @@ pub fn judge(points: &[Option<bool>], m: usize, n: usize, treat: TreatMissing) -
     let missing = n.saturating_sub(real.len());
     let breaching = real.iter().filter(|point| point.1).count();
     let good = real.len() - breaching;
-    // "The oldest available breaching datapoint is at least as old as Datapoints to Alarm, and all other more recent data
-    // points are breaching or missing": the alarm does not wait for datapoints that may never come.
+    // "The oldest available breaching datapoint is at least as old as Datapoints to Alarm, and all other more recent
+    // data points are breaching or missing": the alarm does not wait for datapoints that may never come.
     let old_enough = || real.last().is_some_and(|oldest| points.len() - oldest.0 >= m);
     let state = if breaching >= m {
         Some(State::Alarm)
@@ -43,8 +43,8 @@ pub fn judge(points: &[Option<bool>], m: usize, n: usize, treat: TreatMissing) -
         match treat {
             TreatMissing::Breaching if breaching + missing >= m => Some(State::Alarm),
             TreatMissing::Breaching | TreatMissing::NotBreaching => Some(State::Ok),
-            // A datapoint within the threshold speaks for OK, however many are missing (rows 2 of the first table, 3 and 4 of
-            // the second).
+            // A datapoint within the threshold speaks for OK, however many are missing (rows 2 of the first table, 3
+            // and 4 of the second).
             _ if good > 0 => Some(State::Ok),
             TreatMissing::Ignore => None,
             TreatMissing::Missing if breaching > 0 && old_enough() => Some(State::Alarm),

@@ -92,7 +92,8 @@ impl Alarm {
         self.mute = mute;
     }
 
-    /// Replaces the definition, as a deployment does: the state stays, and whether actions run is what the new one says.
+    /// Replaces the definition, as a deployment does: the state stays, and whether actions run is what the new one
+    /// says.
     pub fn redefine(&mut self, definition: AlarmDefinition) {
         self.actions_enabled = definition.properties.actions_enabled;
         if !matches!(definition.plan(), Plan::Fleet(_)) {
@@ -107,8 +108,8 @@ impl Alarm {
         self.enter(now, value, reason.to_owned(), data.map(str::to_owned))
     }
 
-    /// What the datapoints up to now make of it: first its contributors' transitions, then its own. Periods end at whole
-    /// minutes (for alarms over more than a day, at whole hours), so more than one call a minute changes nothing.
+    /// What the datapoints up to now make of it: first its contributors' transitions, then its own. Periods end at
+    /// whole minutes (for alarms over more than a day, at whole hours), so more than one call a minute changes nothing.
     pub fn evaluate(&mut self, now: Millis, metrics: &impl Metrics) -> Vec<Transition> {
         let end = now - now.rem_euclid(self.definition.interval());
         let window = Window::before(end, self.definition.period(), self.definition.range());
@@ -172,12 +173,20 @@ impl Alarm {
         for (contributor, group) in &found {
             let judged = self.judge(&group.points);
             let Some(state) = judged.state else { continue };
-            let evidence = Evidence { definition: &self.definition, window, series: &group.points, judged: &judged };
-            let reason = evidence.contributor_reason(state);
+            let reason = || {
+                let series = &group.points;
+                Evidence { definition: &self.definition, window, series, judged: &judged }.contributor_reason(state)
+            };
             match (state, self.contributors.contains_key(&contributor.id)) {
                 (State::Alarm, false) if self.contributors.len() >= MAX_CONTRIBUTORS => cut = true,
-                (State::Alarm, false) => transitions.push(self.join(now, contributor, reason)),
-                (State::Ok, true) => transitions.extend(self.leave(now, &contributor.id, reason)),
+                (State::Alarm, false) => {
+                    let reason = reason();
+                    transitions.push(self.join(now, contributor, reason));
+                }
+                (State::Ok, true) => {
+                    let reason = reason();
+                    transitions.extend(self.leave(now, &contributor.id, reason));
+                }
                 // A contributor is never in INSUFFICIENT_DATA: too few datapoints leave it as it is.
                 _ => {}
             }
@@ -207,7 +216,8 @@ impl Alarm {
             let state = if alarming > 0 { State::Alarm } else { State::Ok };
             (state, reason::summary(alarming, series, cut))
         } else {
-            // "If the query returns an empty result (no time series at all), the treat missing data treatment is applied."
+            // "If the query returns an empty result (no time series at all), the treat missing data treatment is
+            // applied."
             let state = match treat {
                 TreatMissing::Missing => State::InsufficientData,
                 TreatMissing::Ignore => self.state.value,
@@ -234,8 +244,8 @@ impl Alarm {
 /// Whether an action of an alarm over several time series runs for each contributor, or for the alarm as a whole
 /// (CloudWatch user guide, "Alarm actions", 2026: SNS and Lambda for each contributor, the rest for the alarm).
 ///
-/// EC2 actions ran for each contributor in the guide's page "Acting on alarm changes" of 2025; the later page calls them
-/// "not supported" there. Here they run for each contributor.
+/// EC2 actions ran for each contributor in the guide's page "Acting on alarm changes" of 2025; the later page calls
+/// them "not supported" there. Here they run for each contributor.
 fn per_contributor(action: &str) -> bool {
     let mut parts = action.split(':').skip(2);
     matches!(parts.next(), Some("sns" | "lambda" | "automate"))

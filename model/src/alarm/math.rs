@@ -173,8 +173,8 @@ fn binary(operator: Operator, left: Value, right: Value, count: usize) -> Value 
         (Value::Number(left), Value::Number(right)) => {
             Value::Number(left.zip(right).and_then(|(left, right)| apply(operator, left, right)))
         }
-        // "Missing values in a time series are treated as 0": where the other time series has a value. Where neither has,
-        // there is no datapoint to compute.
+        // "Missing values in a time series are treated as 0": where the other time series has a value. Where neither
+        // has, there is no datapoint to compute.
         (Value::Series(left), Value::Series(right)) => {
             let pairs = left.into_iter().zip(right);
             Value::Series(
@@ -214,8 +214,9 @@ fn apply(operator: Operator, left: f64, right: f64) -> Option<f64> {
     result.is_finite().then_some(result)
 }
 
-/// `IF` (same guide, "Using IF expressions"): what is missing in the branch taken counts as 0; without a branch, or where the
-/// condition is missing, the datapoint is dropped. After a number for the true case, a missing false case is dropped too.
+/// `IF` (same guide, "Using IF expressions"): what is missing in the branch taken counts as 0; without a branch, or
+/// where the condition is missing, the datapoint is dropped. After a number for the true case, a missing false case is
+/// dropped too.
 fn choose(condition: &Value, yes: &Value, no: Option<&Value>, count: usize) -> Value {
     let number_first = matches!(yes, Value::Number(_));
     let pick = |slot: usize| {
@@ -236,8 +237,8 @@ fn choose(condition: &Value, yes: &Value, no: Option<&Value>, count: usize) -> V
     }
 }
 
-/// One value of several time series. A missing value is none of the extremes, and 0 in a sum or an average; where all are
-/// missing, so is the result.
+/// One value of several time series. A missing value is none of the extremes, and 0 in a sum or an average; where all
+/// are missing, so is the result.
 #[expect(clippy::cast_precision_loss, reason = "an alarm has at most 10 metrics")]
 fn reduce(how: Reduce, all: &[Series], slot: usize) -> Option<f64> {
     let present = all.iter().filter_map(|series| series.get(slot).copied().flatten());

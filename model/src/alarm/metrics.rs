@@ -147,8 +147,8 @@ impl Window {
     }
 }
 
-/// The account's metrics. All answers are for what was put before the window's end; nothing is invented for periods without
-/// samples.
+/// The account's metrics. All answers are for what was put before the window's end; nothing is invented for periods
+/// without samples.
 pub trait Metrics {
     /// One value a period, oldest first; `None` in a period without a sample.
     fn values(&self, metric: &MetricId, statistic: Statistic, window: Window) -> Vec<Option<f64>>;
@@ -156,8 +156,8 @@ pub trait Metrics {
     /// One summary a period, oldest first; `None` in a period without a sample.
     fn summaries(&self, metric: &MetricId, window: Window) -> Vec<Option<Summary>>;
 
-    /// Every metric of a name, in the order of their dimensions. With `schema` only those that have exactly these dimension
-    /// names, in whatever order they are given.
+    /// Every metric of a name, in the order of their dimensions. With `schema` only those that have exactly these
+    /// dimension names, in whatever order they are given.
     fn list(&self, namespace: &str, name: &str, schema: Option<&[String]>) -> Vec<MetricId>;
 
     /// The value of a tag of the resource that a metric is about; `None` where it has no such tag.

@@ -7,8 +7,8 @@
 //! CompositeAlarm    the same for AWS::CloudWatch::CompositeAlarm
 //! event, describe   the shapes in which EventBridge and the API show them
 //! ```
-//! **Invariant:** what AWS would evaluate and this module does not understand is an error when the alarm is read, never an
-//! alarm that stays quiet.
+//! **Invariant:** what AWS would evaluate and this module does not understand is an error when the alarm is read,
+//! never an alarm that stays quiet.
 
 mod composite;
 mod definition;

@@ -139,11 +139,9 @@ fn queries(properties: &Properties) -> Result<(Plan, u32), AlarmError> {
     }
     let expressions = || entries.iter().filter_map(|entry| entry.expression.as_deref());
     if expressions().any(is_insights) {
-        let ([entry], Some(expression), Some(period)) = (entries.as_slice(), &watched.expression, watched.period)
-        else {
+        let ([_], Some(expression), Some(period)) = (entries.as_slice(), &watched.expression, watched.period) else {
             return fail("a query with its own Period is understood only as the single entry of Metrics".to_owned());
         };
-        debug_assert_eq!(entry.id, watched.id);
         let query = InsightsQuery::parse(expression)?;
         let plan = if query.grouped() { Plan::Fleet(query) } else { Plan::Query(query) };
         return Ok((plan, period));

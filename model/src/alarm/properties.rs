@@ -1,5 +1,5 @@
-//! The properties of `AWS::CloudWatch::Alarm` and `AWS::CloudWatch::CompositeAlarm` as they are written. A property that is
-//! not here is not understood, and named by the error.
+//! The properties of `AWS::CloudWatch::Alarm` and `AWS::CloudWatch::CompositeAlarm` as they are written. A property
+//! that is not here is not understood, and named by the error.
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,6 +1,6 @@
-//! Why an alarm is in its state, in CloudWatch's words. The words are those of events and notifications that AWS documents
-//! (CloudWatch user guide, "Alarm events and EventBridge", "Alarm actions") or that users have published; where neither
-//! shows a case, the nearest wording stands in.
+//! Why an alarm is in its state, in CloudWatch's words. The words are those of events and notifications that AWS
+//! documents (CloudWatch user guide, "Alarm events and EventBridge", "Alarm actions") or that users have published;
+//! where neither shows a case, the nearest wording stands in.
 
 use super::definition::AlarmDefinition;
 use super::judge::Judged;

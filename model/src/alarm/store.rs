@@ -35,15 +35,16 @@ impl Bucket {
     }
 }
 
-/// A tagged resource: the namespace of its metrics, and the dimension that names it, with its value.
-type Resource = (String, String, String);
+/// Tags by the value of a dimension that names their resource.
+type Tagged = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Metrics in memory, by the minute. A year of thousands of series fits while what no alarm looks back at is
 /// [pruned](MetricStore::prune).
 #[derive(Debug, Clone, Default)]
 pub struct MetricStore {
     series: BTreeMap<MetricId, VecDeque<Bucket>>,
-    tags: BTreeMap<Resource, BTreeMap<String, String>>,
+    /// By namespace and dimension.
+    tags: BTreeMap<String, BTreeMap<String, Tagged>>,
 }
 
 impl MetricStore {
@@ -75,8 +76,8 @@ impl MetricStore {
         }
     }
 
-    /// Says what tags a resource has, instead of what was said before. Metrics of the namespace that have the dimension with
-    /// this value are about the resource.
+    /// Says what tags a resource has, instead of what was said before. Metrics of the namespace that have the dimension
+    /// with this value are about the resource.
     pub fn tag_resource<'a>(
         &mut self,
         namespace: &str,
@@ -85,7 +86,8 @@ impl MetricStore {
         tags: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) {
         let tags = tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        self.tags.insert((namespace.to_owned(), dimension.to_owned(), value.to_owned()), tags);
+        let named = self.tags.entry(namespace.to_owned()).or_default().entry(dimension.to_owned()).or_default();
+        named.insert(value.to_owned(), tags);
     }
 
     /// Forgets the minutes that lie wholly before a moment, and the metrics that had no other.
@@ -135,8 +137,8 @@ impl MetricStore {
     }
 }
 
-/// The nearest rank: the least sample that `percent` percent of the samples do not exceed. CloudWatch does not document how
-/// it interpolates.
+/// The nearest rank: the least sample that `percent` percent of the samples do not exceed. CloudWatch does not document
+/// how it interpolates.
 fn percentile(mut samples: Vec<(f64, f64)>, percent: f64) -> Option<f64> {
     samples.sort_by(|a, b| a.0.total_cmp(&b.0));
     let wanted = samples.iter().map(|sample| sample.1).sum::<f64>() * percent / 100.0;
@@ -180,8 +182,7 @@ impl Metrics for MetricStore {
     }
 
     fn tag(&self, metric: &MetricId, key: &str) -> Option<String> {
-        metric.dimensions.iter().find_map(|(name, value)| {
-            self.tags.get(&(metric.namespace.clone(), name.clone(), value.clone()))?.get(key).cloned()
-        })
+        let of_namespace = self.tags.get(&metric.namespace)?;
+        metric.dimensions.iter().find_map(|(name, value)| of_namespace.get(name)?.get(value)?.get(key).cloned())
     }
 }

@@ -70,7 +70,8 @@ pub(crate) fn long(at: Millis) -> String {
     format!("{weekday} {day:02} {}, {year:04} {hour:02}:{minute:02}:{second:02} UTC", pick(&MONTHS, month - 1))
 }
 
-/// A number with a decimal point: `0.0`, `45628.0`, `1.0E10`. From 10 million on, and below a thousandth, with an exponent.
+/// A number with a decimal point: `0.0`, `45628.0`, `1.0E10`. From 10 million on, and below a thousandth, with an
+/// exponent.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 || (1e-3..1e7).contains(&size) {

@@ -1,5 +1,5 @@
-//! Every row of the tables in the CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data", read through
-//! a whole alarm: its range of 5 periods, its datapoints and its state.
+//! Every row of the tables in the CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data", read
+//! through a whole alarm: its range of 5 periods, its datapoints and its state.
 
 use crate::support::{alarm, minute, store};
 use healstack_model::alarm::{State, TreatMissing, judge};
@@ -87,7 +87,8 @@ fn second_table_row_5_premature_alarm_state() {
     check("- - - X -", 2, [ALARM, RETAIN, ALARM, OK]);
 }
 
-/// Same page, "Avoiding premature transitions to alarm state": not yet an alarm, because the next datapoint may be good.
+/// Same page, "Avoiding premature transitions to alarm state": not yet an alarm, because the next datapoint may be
+/// good.
 #[test]
 fn a_recent_single_breach_waits_for_the_next_datapoint() {
     for row in ["- - - - X", "- - - X -"] {
