@@ -5,14 +5,17 @@
 
 pub mod automation;
 pub mod aws;
+pub mod bridge;
 pub mod dynamodb;
 pub mod eventbridge;
 pub mod random;
+pub mod scenario;
 pub mod states;
+pub mod template;
 pub mod time;
 mod unsupported;
 
-pub use aws::{Aws, AwsError};
+pub use aws::{AwsError, Trouble, Workload};
 pub use random::Random;
 pub use time::Millis;
 pub use unsupported::Unsupported;
