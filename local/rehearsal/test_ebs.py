@@ -219,6 +219,19 @@ class Stalled(Account):
         self.passes(3)
         self.assertEqual(self.status(new), "impaired")
 
+    def test_what_is_there_may_be_of_another_kind(self) -> None:
+        self.world.given({"volume-is": VOLUME, "type": "gp2", "size": 2000, "device": "/dev/sdh", "root": True})
+        self.world.given({"instance-is": INSTANCE, "type": "m5d.large"})
+        self.world.given({"member": INSTANCE, "group": "others"})
+        self.assertEqual((self.shown()["Iops"], self.shown()["Attachments"][0]["Device"]), (6000, "/dev/sdh"))
+        asked = [{"Name": "root-device-name", "Values": ["/dev/sdh"]}]
+        found = self.call("DescribeInstances", Filters=asked)["Reservations"][0]["Instances"][0]
+        self.assertEqual((found["InstanceId"], found["InstanceType"]), (INSTANCE, "m5d.large"))
+        members = self.world.call("autoscaling", "DescribeAutoScalingInstances", {"InstanceIds": [INSTANCE]})
+        self.assertEqual(members["AutoScalingInstances"][0]["AutoScalingGroupName"], "others")
+        self.passes(30)
+        self.assertEqual(self.status(), "ok")
+
     def test_an_instance_may_need_the_volume_that_it_had(self) -> None:
         self.world.ail({"ail": "boot", "id": INSTANCE, "needs": VOLUME})
         self.off()

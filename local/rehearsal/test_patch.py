@@ -83,6 +83,11 @@ class Host(unittest.TestCase):
         self.lacks(missing=1, command="Failed")
         self.assertEqual(self.runs("Install"), "Failed")
 
+    def test_somebody_may_be_faster(self) -> None:
+        self.lacks(missing=2, **{"for": "2m"})
+        self.passes(1)
+        self.assertEqual((self.found(), self.said()), ((0, 0, 0), ["non_compliant", "compliant"]))
+
     def test_a_silent_agent_gets_no_command(self) -> None:
         request = {"Filters": [{"Key": "InstanceIds", "Values": [ID]}]}
 
@@ -94,7 +99,7 @@ class Host(unittest.TestCase):
             )
 
         self.assertEqual(ping(), "Online")
-        self.world.ail({"ail": "agent", "id": ID})
+        self.world.ail({"ail": "ssm-agent", "id": ID})
         self.assertEqual((ping(), self.runs("Scan")), ("ConnectionLost", "Undeliverable"))
 
 

@@ -53,7 +53,7 @@ class Groups(Behaviour):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.groups: dict[str, Group] = {}
-        self.givens = {"group": self.given}
+        self.givens = {"group": self.given, "member": self.given_member}
         self.ailments = {"launch": self.ail_launch, "warmup": self.ail_warmup}
 
     def given(self, thing: Thing) -> None:
@@ -104,6 +104,12 @@ class Groups(Behaviour):
         group.ready.clear()
         self.world.events.clear()
         self.world.after(TICK, lambda: self._tick(name))
+
+    def given_member(self, thing: Thing) -> None:
+        """An instance that is there already is the `member` of a group that sees no stalled volumes."""
+        only(thing, "member", "group")
+        self.given({"group": thing["group"], "desired": 0, "healthCheckType": "EC2"})
+        auto_scaling(self.world).attach_instances(thing["group"], [thing["member"]])
 
     def ail_launch(self, thing: Thing) -> None:
         """Launches of `group` fail, `for` a while or for good, with `message`."""

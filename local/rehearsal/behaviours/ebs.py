@@ -9,7 +9,7 @@ from behaviour import Answer, ApiError, Behaviour, Request, Thing, Unknown
 from world import World
 
 from behaviours.ec2 import Instances
-from behaviours.ec2_things import ec2, one_of, only, passes, seconds, tag_specifications, tags_of, with_ids
+from behaviours.ec2_things import ec2, one_of, only, passes, seconds, tags_of
 
 # No page of AWS says how long these take ("Amazon EBS volume lifecycle" names the states). The figures are plausible
 # ones.
@@ -45,7 +45,6 @@ class Volumes(Behaviour):
         self.tokens: dict[str, str] = {}
         # What becomes of volumes that are made from a snapshot of this one.
         self.successors: dict[str, Thing] = {}
-        self.givens = {"volume": self.given}
         self.ailments = {"volume-made": self.ail_made, "detachment": self.ail_detachment}
         self.apis = {
             "ec2:DescribeVolumes": self.describe,
@@ -54,27 +53,7 @@ class Volumes(Behaviour):
             "ec2:DetachVolume": self.detach,
         }
 
-    # Given and ailing
-
-    def given(self, thing: Thing) -> None:
-        """`volume: vol-…`, `size` in GiB, `type`, `iops`, `throughput`, `multiAttach`, `tags`, `zone`, `attached:
-        {instance, device}`.
-        """
-        only(thing, "volume", "size", "type", "iops", "throughput", "multiAttach", "tags", "zone", "attached")
-        request = {
-            "Size": thing.get("size", 100),
-            "VolumeType": thing.get("type", "gp3"),
-            "AvailabilityZone": thing.get("zone", self.world.region + "a"),
-            "TagSpecifications": tag_specifications("volume", thing.get("tags")),
-        }
-        for name, member in (("iops", "Iops"), ("throughput", "Throughput"), ("multiAttach", "MultiAttachEnabled")):
-            if name in thing:
-                request[member] = thing[name]
-        with with_ids(volumes=[thing["volume"]]):
-            self.world.client("ec2").create_volume(**request)
-        if "attached" in thing:
-            to = only(thing["attached"], "instance", "device")
-            ec2(self.world).attach_volume(thing["volume"], to["instance"], to["device"])
+    # Ailing
 
     def ail_made(self, thing: Thing) -> None:
         """What is made `from` a volume's snapshots: `creating: never`, `attaching: never`, `detaching: never`, `status:

@@ -11,7 +11,7 @@ from typing import Any
 from behaviour import Answer, ApiError, Behaviour, Request, Thing
 from world import World
 
-from behaviours.ec2_things import CODES, ec2, later, one_of, only, seconds, tag_specifications, tags_of, with_ids
+from behaviours.ec2_things import CODES, ec2, later, one_of, only, seconds, tag_specifications, with_ids
 
 # EC2 user guide, "How EC2 instance stop and start works": where the operating system does not shut down cleanly within
 # a few minutes, the shutdown is hard. "Reboot your Amazon EC2 instance" calls it four minutes.
@@ -22,13 +22,9 @@ SKIPPED_SHUTDOWN = 20
 FORCED_STOP = 120
 START = 20
 GUEST_BOOTS = 60
-RECOVERY = 150
 TERMINATION = 60
 # After a start the checks are `initializing` (EC2 API reference, InstanceStatusSummary); in practice for some minutes.
 FIRST_CHECKS = 150
-# EC2 user guide, "Configure CloudWatch action based recovery": a maximum of daily attempts, which it does not name;
-# three in practice.
-RECOVERIES = 3
 
 
 @dataclass
@@ -81,7 +77,6 @@ class Instances(Behaviour):
         self.ills: dict[str, list[Ill]] = {}
         self.givens = {"instance": self.given}
         self.ailments = {"stop": self.ail_stop, "capacity": self.ail_capacity}
-        self.actions = {"ec2:reboot": self.act_reboot, "ec2:recover": self.act_recover}
         self.apis = {
             "ec2:StopInstances": self.stop,
             "ec2:StartInstances": self.start,
@@ -181,6 +176,9 @@ class Instances(Behaviour):
     def happened(self, name: str, what: str) -> None:
         """After a `reboot`, `recover`, `start` or `root` an instance is rid of what that mends."""
         self.ills[name] = [each for each in self.ills.get(name, []) if what not in MENDS[each.until]]
+        if what == "recover":
+            # It boots on the other host, whatever it was about on the failed one.
+            self.machine(name).boots_until = later(self.world, GUEST_BOOTS)
 
     # The API
 
@@ -273,28 +271,3 @@ class Instances(Behaviour):
         found = self.instance(name).state
         if found not in states:
             raise ApiError("IncorrectInstanceState", f"The instance '{name}' is {found}, so it cannot be {what}.")
-
-    # Native actions
-
-    def act_reboot(self, dimensions: dict[str, str]) -> None:
-        """CloudWatch user guide, "Create alarms to stop, terminate, reboot, or recover an EC2 instance"."""
-        if self.instance(dimensions["InstanceId"]).state == "running":
-            self.reboot({"InstanceIds": [dimensions["InstanceId"]]})
-
-    def act_recover(self, dimensions: dict[str, str]) -> None:
-        """EC2 user guide, "Configure CloudWatch action based recovery": only running ones, none of a group, where there
-        is capacity.
-        """
-        name = dimensions["InstanceId"]
-        instance, machine = self.instance(name), self.machine(name)
-        grouped = "aws:autoscaling:groupName" in tags_of(self.world, name)
-        # Recovering an instance whose host is well does nothing.
-        ill = any(each.check == "system" for each in self.ills.get(name, []))
-        if instance.state != "running" or grouped or not ill or machine.recoveries >= RECOVERIES:
-            return
-        if not self.has_capacity(instance.placement.zone):
-            return
-        machine.recoveries += 1
-        machine.boots_until = later(self.world, RECOVERY + GUEST_BOOTS)
-        session = machine.session
-        self.world.after(RECOVERY, lambda: self.done(name, session, "recover"))

@@ -18,6 +18,7 @@ class Options(Behaviour):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.tasks: dict[str, Thing] = {}
+        self.givens = {"instance-is": self.given}
         self.apis = {
             "ec2:ModifyInstanceMaintenanceOptions": self.maintenance,
             "ec2:CreateReplaceRootVolumeTask": self.replace_root,
@@ -29,6 +30,11 @@ class Options(Behaviour):
     def instances(self) -> Instances:
         """The instances."""
         return self.world.behaviour(Instances)
+
+    def given(self, thing: Thing) -> None:
+        """An instance that is there already is of another `type`."""
+        only(thing, "instance-is", "type")
+        self.instances.instance(thing["instance-is"]).instance_type = thing["type"]
 
     def described(self, request: Request, answer: Answer) -> None:
         """DescribeInstances names the maintenance options, which moto does not know."""

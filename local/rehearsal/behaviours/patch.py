@@ -9,7 +9,7 @@ from behaviour import Answer, Behaviour, Request, Thing, Unknown
 from world import World
 
 from behaviours.ec2 import Instances
-from behaviours.ec2_things import ec2, only
+from behaviours.ec2_things import ec2, only, seconds
 
 # Durations that no page of AWS names; plausible ones.
 SCAN = 90
@@ -48,7 +48,7 @@ class Patches(Behaviour):
         super().__init__(world)
         self.hosts: dict[str, Patched] = {}
         self.givens = {"managed-instance": self.given}
-        self.ailments = {"patches": self.ail, "agent": self.ail_agent}
+        self.ailments = {"patches": self.ail, "ssm-agent": self.ail_agent}
         self.apis = {
             "ssm:DescribeInstancePatchStates": self.states,
             "ssm:DescribeInstanceInformation": self.information,
@@ -71,19 +71,27 @@ class Patches(Behaviour):
         """`id` lacks `missing` patches, of which `broken` fail to install and `held` are left out.
 
         `pending` ones wait for a reboot, and `reboots: false` does none. `command` is what an installation itself
-        comes to, `baseline` another one that the host is measured by. The next scan finds it.
+        comes to, `baseline` another one that the host is measured by. The next scan finds it. After `for` a while
+        somebody has patched it by hand, and has had it scanned.
         """
-        only(thing, "ail", "id", "missing", "broken", "held", "pending", "reboots", "command", "baseline")
+        only(thing, "ail", "id", "missing", "broken", "held", "pending", "reboots", "command", "baseline", "for")
         host = self.hosts[thing["id"]]
         host.missing, host.broken, host.held = thing.get("missing", 0), thing.get("broken", 0), thing.get("held", 0)
         host.pending, host.reboots = thing.get("pending", 0), thing.get("reboots", True)
         host.command, host.baseline = thing.get("command", "Success"), thing.get("baseline", host.baseline)
         self.world.after(NEXT_SCAN, lambda: self._ends(thing["id"], "Scan", "NoReboot"))
+        if "for" in thing:
+            self.world.after(seconds(thing["for"], "for"), lambda: self._by_hand(thing["id"]))
 
     def ail_agent(self, thing: Thing) -> None:
         """The SSM Agent of `id` is silent: its connection is lost."""
         only(thing, "ail", "id")
         self.hosts[thing["id"]].online = False
+
+    def _by_hand(self, name: str) -> None:
+        host = self.hosts[name]
+        host.missing = host.broken = host.held = host.pending = 0
+        self._ends(name, "Scan", "NoReboot")
 
     def run(self, host: str, parameters: Request) -> tuple[int, str]:
         """Systems Manager user guide, "SSM Command document for patching: AWS-RunPatchBaseline"."""
