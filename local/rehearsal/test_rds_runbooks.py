@@ -1,4 +1,4 @@
-"""Every call of the generated runbooks about databases and backups works in the rehearsed account, as it stands there."""
+"""Every call of the generated runbooks about databases and backups works in the rehearsed account."""
 
 from __future__ import annotations
 
