@@ -92,7 +92,8 @@ class Clusters(Case):
         self.assertEqual((0.0, 0.0), self.minutes(2)["DbProbeFailed", "lone"])
 
     def test_unknown_words(self) -> None:
-        unknown = ({"logins": "fail"}, {"logins": "fail", "until": "reboot"}, {"status": "sad"}, {"writer": "tired"}, {})
+        refuses = {"logins": "fail", "until": "reboot"}
+        unknown = ({"logins": "fail"}, refuses, {"status": "sad"}, {"writer": "tired"}, {})
         for thing in unknown:
             with self.subTest(thing), self.assertRaises(Unknown):
                 self.world.ail({"ail": "db-cluster", "id": "orders", **thing})

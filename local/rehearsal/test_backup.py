@@ -46,9 +46,8 @@ class Backups(Case):
     def test_ends_well(self) -> None:
         job = self.start()
         self.assertEqual((job, "CREATED"), (self.start(), self.job(job)["State"]))
-        self.minutes(10)
+        self.minutes(3)
         self.assertEqual("RUNNING", self.job(job)["State"])
-        self.assertEqual(["PENDING", "RUNNING"], self.said())
         counted = [name for _ in range(20) for name, _ in self.minutes(1) if name.startswith("Number")]
         self.assertEqual(["NumberOfBackupJobsCompleted"], counted)
         arn = self.job(job)["RecoveryPointArn"]
@@ -114,19 +113,27 @@ class Backups(Case):
                 self.world.ail({"ail": "backup-jobs", "resource": RESOURCE, **thing})
 
     def test_plan_and_restore_test(self) -> None:
-        self.world.given({"backup-plan": "daily", "resource": RESOURCE, "vault": "checkout", "role": ROLE})
-        self.world.given({"restore-testing-plan": PLAN, "resource": RESOURCE, "role": ROLE})
-        self.world.ail({"ail": "restore-test", "plan": PLAN})
+        plan = {"backup-plan": "hourly", "resource": RESOURCE, "vault": "checkout", "role": ROLE}
+        self.world.given({**plan, "every": "3h"})
+        vaults = {"IncludeVaults": ["arn:aws:backup:eu-west-1:111122223333:backup-vault:checkout"]}
+        plan = {"RestoreTestingPlanName": "Heal", "RecoveryPointSelection": vaults}
+        self.world.given({"AWS::Backup::RestoreTestingPlan": "Test", "properties": plan})
+        selection = {"RestoreTestingPlanName": "Heal", "ProtectedResourceArns": [RESOURCE], "IamRoleArn": ROLE}
+        self.world.given({"AWS::Backup::RestoreTestingSelection": "Resource", "properties": selection})
+        self.world.ail({"ail": "restore-test", "resource": RESOURCE})
         self.minutes(35)
         self.assertEqual(["PENDING", "RUNNING", "COMPLETED"], self.said())
-        self.world.ail({"ail": "restore-test", "plan": PLAN, "fails": "No subnet."})
+        self.world.ail({"ail": "restore-test", "resource": RESOURCE, "fails": "No subnet."})
         self.minutes(45)
         events, self.world.events = self.world.events, []
         details = [each["detail"] for each in events]
         self.assertEqual(["", "PENDING", "RUNNING", "FAILED"], [each.get("status", "") for each in details])
         self.assertEqual((PLAN, "No subnet."), (details[-1]["restoreTestingPlanArn"], details[-1]["statusMessage"]))
-        self.minutes(24 * 60)
+        self.minutes(3 * 60)
         self.assertEqual(["PENDING", "RUNNING", "COMPLETED"], self.said())
+        self.world.ail({"ail": "backup-plan", "id": "hourly"})
+        self.minutes(3 * 60)
+        self.assertEqual([], self.said())
 
 
 if __name__ == "__main__":

@@ -90,6 +90,21 @@ class Instances(Case):
         self.assertEqual((1.0, 1.0), self.minutes(3)["DbProbeFailed", "checkout"])
         self.assertEqual("available", self.status())
 
+    def test_crash_recovery_takes_its_time(self) -> None:
+        self.world.ail(
+            {"ail": "db-instance", "id": "checkout", "logins": "fail", "until": "reboot", "recovery": "20m"}
+        )
+        self.call("RebootDBInstance", DBInstanceIdentifier="checkout")
+        self.minutes(20)
+        self.assertEqual("rebooting", self.status())
+        self.minutes(2)
+        self.assertEqual("available", self.status())
+
+    def test_metrics_that_do_not_arrive(self) -> None:
+        self.world.ail({"ail": "db-instance", "id": "checkout", "metrics": "missing", "for": "5m"})
+        self.assertNotIn(("CPUUtilization", "checkout"), self.minutes(4))
+        self.assertIn(("CPUUtilization", "checkout"), self.minutes(2))
+
     def test_recovers_by_itself(self) -> None:
         self.world.ail({"ail": "db-instance", "id": "checkout", "logins": "fail", "for": "5m"})
         self.assertEqual((1.0, 1.0), self.minutes(4)["DbProbeFailed", "checkout"])

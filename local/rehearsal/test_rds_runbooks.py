@@ -1,4 +1,4 @@
-"""Every call of the database runbooks that were generated works in the rehearsed account, with its request as it stands there."""
+"""Every call of the generated runbooks about databases and backups works in the rehearsed account."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ class Runbooks(Case):
         alone = re.fullmatch(r"{{ ([\w:.]+) }}", value) if isinstance(value, str) else None
         if alone:
             return known[alone[1]]
-        return re.sub(r"{{ ([\w:.]+) }}", lambda found: str(known[found[1]]), value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return re.sub(r"{{ ([\w:.]+) }}", lambda found: str(known[found[1]]), value)
 
     def test_calls(self) -> None:
         found = runbooks()

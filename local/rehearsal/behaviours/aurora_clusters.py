@@ -116,7 +116,7 @@ class AuroraClusters(Behaviour):
     # Ailments
 
     def ail(self, thing: Thing) -> None:
-        """One of `logins: fail` (or `hang`, which no metric counts), `passwords: wrong`, `writer: lost`, `status: …`."""
+        """One of `logins: fail` (or `hang`, which nothing counts), `passwords: wrong`, `writer: lost`, `status: …`."""
         kinds = {"logins": None, "passwords": None, "writer": None, "status": None}
         said = read(thing, ("id",), {**kinds, "until": None, "for": None})
         if sum(said[kind] is not None for kind in kinds) != 1:
@@ -227,7 +227,7 @@ class AuroraClusters(Behaviour):
                 member["DBClusterParameterGroupStatus"] = engine.parameters
 
     def metrics(self) -> Iterator[Datapoint]:
-        """Failed logins a second (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora"), of Aurora MySQL."""
+        """Failed logins a second of Aurora MySQL (Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora")."""
         for name, cluster in self.backend.clusters.items():
             if cluster.engine != "aurora-mysql" or cluster.status in ("stopped", "starting"):
                 continue

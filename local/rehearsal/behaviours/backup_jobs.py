@@ -11,10 +11,12 @@ from behaviours.backup_events import SAID, event_of, resource_type
 from behaviours.rds_common import one_of, read, seconds
 from world import World
 
-# AWS names no times of a job; those of an on-demand job of a middling database.
+# AWS names no times of a job; those of an incremental one of a small database.
 CREATED = 60
-PENDING = 120
-RUNNING = 1200
+PENDING = 60
+RUNNING = 150
+# How soon a job that waits for another begins after it; AWS says only that it may not be longer than the start window.
+WAITS = 30
 # API reference, StartBackupJob: the defaults, 8 hours to start and 7 days to complete.
 START_WINDOW = 480
 COMPLETE_WINDOW = 10080
@@ -62,8 +64,9 @@ class BackupJobs(Behaviour):
         self.endings: dict[str, Ending] = {}
         self.points: dict[str, Answer] = {}
         self.counts: list[tuple[str, str]] = []
+        self.deleted: set[str] = set()
         self.givens = {"backup-vault": self.vault, "backup-plan": self.plan}
-        self.ailments = {"backup-jobs": self.ail, "recovery-point": self.ail_point}
+        self.ailments = {"backup-jobs": self.ail, "backup-plan": self.ail_plan, "recovery-point": self.ail_point}
         self.apis = {
             "backup:StartBackupJob": self.start,
             "backup:StopBackupJob": self.stop,
@@ -84,11 +87,17 @@ class BackupJobs(Behaviour):
         said = read(thing, ("backup-plan", "resource", "vault", "role"), {"every": "1d"})
 
         def run() -> None:
+            if said["backup-plan"] in self.deleted:
+                return
             request = {"BackupVaultName": said["vault"], "ResourceArn": said["resource"], "IamRoleArn": said["role"]}
             self.begin(request, said["backup-plan"])
             self.world.after(seconds(said["every"]), run)
 
         run()
+
+    def ail_plan(self, thing: Thing) -> None:
+        """The plan `id` is deleted, so nothing is backed up any more, and nothing says so."""
+        self.deleted.add(read(thing, ("id",), {})["id"])
 
     def ail(self, thing: Thing) -> None:
         """The next jobs of `resource` to run end in `ends`, `times` of them or all; `takes` makes them slow."""
@@ -210,7 +219,7 @@ class BackupJobs(Behaviour):
         if self.world.now >= job.start_by:
             self.end(job, "EXPIRED", '"Backup job failed because there was a running job for the same resource."')
         else:
-            self.world.after(min(300.0, (job.start_by - self.world.now).total_seconds()), lambda: self.wait(job))
+            self.world.after(min(WAITS, (job.start_by - self.world.now).total_seconds()), lambda: self.wait(job))
         return False
 
     def run(self, job: Job) -> None:

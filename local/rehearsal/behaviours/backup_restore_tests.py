@@ -19,26 +19,37 @@ class RestoreTests(Behaviour):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        # Properties of the plans and of their selections, by the plan's name.
         self.plans: dict[str, Thing] = {}
-        self.givens = {"restore-testing-plan": self.plan}
+        self.selections: dict[str, Thing] = {}
+        self.givens = {
+            "AWS::Backup::RestoreTestingPlan": self.plan,
+            "AWS::Backup::RestoreTestingSelection": self.selection,
+        }
         self.ailments = {"restore-test": self.run}
 
     def plan(self, thing: Thing) -> None:
-        """The plan with the ARN `restore-testing-plan`, which restores the latest recovery point of `resource`."""
-        said = read(thing, ("restore-testing-plan", "resource", "role"), {})
-        self.plans[said["restore-testing-plan"]] = said
+        """A plan, as it is deployed."""
+        self.plans[thing["properties"]["RestoreTestingPlanName"]] = thing["properties"]
+
+    def selection(self, thing: Thing) -> None:
+        """What a plan restores, as it is deployed."""
+        self.selections[thing["properties"]["RestoreTestingPlanName"]] = thing["properties"]
 
     def run(self, thing: Thing) -> None:
-        """The schedule of `plan` is due. `fails` is the reason why its restore fails."""
-        said = read(thing, ("plan",), {"fails": None, "ends": None, "takes": "30m"})
-        if said["plan"] not in self.plans:
-            raise Unknown(f"the restore testing plan {said['plan']}; known: {', '.join(self.plans)}")
-        plan = self.plans[said["plan"]]
+        """The schedule of the plan of `resource` is due. `fails` is the reason why its restore fails."""
+        said = read(thing, ("resource",), {"fails": None, "ends": None, "takes": "30m"})
+        named = [key for key, each in self.selections.items() if said["resource"] in each["ProtectedResourceArns"]]
+        if not named:
+            raise Unknown(f"a restore test of {said['resource']}, which no plan selects")
+        vaults = self.plans[named[0]]["RecoveryPointSelection"]["IncludeVaults"]
         jobs: BackupJobs = self.world.behaviour(BackupJobs)
         points = [
             each
             for each in jobs.points.values()
-            if each["ResourceArn"] == plan["resource"] and each["Status"] in ("COMPLETED", "AVAILABLE")
+            if each["ResourceArn"] == said["resource"]
+            and each["BackupVaultArn"] in vaults
+            and each["Status"] in ("COMPLETED", "AVAILABLE")
         ]
         if not points:
             # AWS Backup developer guide, "Restore testing": without an eligible recovery point no job is made.
@@ -46,11 +57,11 @@ class RestoreTests(Behaviour):
         detail = {
             "restoreJobId": jobs.uuid(),
             "recoveryPointArn": points[-1]["RecoveryPointArn"],
-            "sourceResourceArn": plan["resource"],
-            "restoreTestingPlanArn": said["plan"],
+            "sourceResourceArn": said["resource"],
+            "restoreTestingPlanArn": self.world.arn("backup", f"restore-testing-plan:{named[0]}"),
             "backupSizeInBytes": "107374182400",
             "creationDate": self.world.now,
-            "iamRoleArn": plan["role"],
+            "iamRoleArn": self.selections[named[0]]["IamRoleArn"],
             "percentDone": 0,
             "resourceType": points[-1]["ResourceType"],
         }

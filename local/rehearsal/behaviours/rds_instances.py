@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from behaviour import Answer, ApiError, Behaviour, Datapoint, Request, Thing, Unknown
 from behaviours.rds_common import one_of, read, resource_id, seconds, tell
+from behaviours.rds_status import CLOSED, HOSTLESS, OPEN, Engine
 from moto.rds.models import rds_backends
 from world import World
 
-# RDS user guide, "Viewing instance status". What an instance is while it lets people in,
-OPEN = ("available", "backing-up", "modifying", "storage-optimization")
-# while it has a host and no engine that lets anybody in,
-CLOSED = (
-    *("incompatible-option-group", "incompatible-parameters", "maintenance", "rebooting", "renaming"),
-    *("restore-error", "stopping", "storage-full", "upgrading"),
-)
-# and while there is no host: those that the page says are not billed, or for storage alone. They send no metrics.
-HOSTLESS = (
-    *("creating", "failed", "inaccessible-encryption-credentials", "inaccessible-encryption-credentials-recoverable"),
-    *("incompatible-network", "incompatible-restore", "insufficient-capacity", "starting", "stopped"),
-    "upgrade-failed",
-)
 # The page "Rebooting a DB instance" names no time: the engine stops and starts.
 REBOOT = 60
 # RDS user guide, "Failing over a Multi-AZ DB instance": 60 to 120 seconds.
@@ -37,26 +24,6 @@ RECENT = timedelta(minutes=10)
 # The logs are uploaded every five minutes (RDS user guide, "Restoring a DB instance to a specified time").
 LOGS = 300
 MENDS = ("reboot", "failover", "never")
-
-
-@dataclass
-class Engine:
-    """What no API of RDS shows."""
-
-    # The call that lets people in again; empty where they get in.
-    refuses: str = ""
-    # Whether it does not even refuse them, so that no failed login is counted.
-    hung: bool = False
-    # How the parameter group was applied.
-    parameters: str = "in-sync"
-    corrupt_since: datetime | None = None
-    failed_over: datetime | None = None
-    failed: datetime | None = None
-    # The resource id that it was restored from.
-    source: str = ""
-    # Counts the changes of status, so that the end of one that another overtook is none.
-    changes: int = 0
-    lost_host: bool = False
 
 
 class DatabaseInstances(Behaviour):
@@ -167,9 +134,9 @@ class DatabaseInstances(Behaviour):
     # Ailments
 
     def ail(self, thing: Thing) -> None:
-        """One of `logins: fail` until a call mends it, `host: lost`, `status: …`, `data: corrupt`, `parameters: …`."""
-        kinds = {"logins": None, "host": None, "status": None, "data": None, "parameters": None}
-        said = read(thing, ("id",), {**kinds, "until": None, "for": None})
+        """One of `logins: fail` until a call mends it, `host: lost`, `status: …`, `data: corrupt` and the like."""
+        kinds = dict.fromkeys(("logins", "host", "status", "data", "parameters", "metrics"))
+        said = read(thing, ("id",), {**kinds, "until": None, "for": None, "recovery": "0s"})
         if sum(said[kind] is not None for kind in kinds) != 1:
             raise Unknown(f"{thing}: one of {', '.join(kinds)}")
         name, engine = said["id"], self.engine(said["id"])
@@ -177,6 +144,7 @@ class DatabaseInstances(Behaviour):
         if said["logins"]:
             one_of("logins", said["logins"], ("fail",))
             engine.refuses = one_of("until", said["until"] or ("never" if lasts else None), MENDS)
+            engine.recovery = seconds(said["recovery"])
             if lasts:
                 self.world.after(lasts, lambda: setattr(engine, "refuses", ""))
         elif said["host"]:
@@ -192,6 +160,11 @@ class DatabaseInstances(Behaviour):
         elif said["data"]:
             one_of("data", said["data"], ("corrupt",))
             engine.corrupt_since = self.world.now
+        elif said["metrics"]:
+            one_of("metrics", said["metrics"], ("missing",))
+            engine.unmeasured = True
+            if lasts:
+                self.world.after(lasts, lambda: setattr(engine, "unmeasured", False))
         else:
             engine.parameters = one_of("parameters", said["parameters"], ("in-sync", "pending-reboot", "applying"))
 
@@ -224,7 +197,8 @@ class DatabaseInstances(Behaviour):
             tell(self.world, "db", name, "RDS-EVENT-0006")
             tell(self.world, "db", name, "RDS-EVENT-0049")
 
-        self.change(name, "rebooting", FAILOVER, done)
+        self.change(name, "rebooting", FAILOVER + engine.recovery, done)
+        engine.recovery = 0
 
     # APIs
 
@@ -249,7 +223,8 @@ class DatabaseInstances(Behaviour):
             tell(self.world, "db", name, "RDS-EVENT-0006")
 
         tell(self.world, "db", name, "RDS-EVENT-0004")
-        self.change(name, "rebooting", REBOOT, done)
+        self.change(name, "rebooting", REBOOT + engine.recovery, done)
+        engine.recovery = 0
         return self.show(name)
 
     def stop(self, request: Request) -> Answer:
@@ -290,5 +265,6 @@ class DatabaseInstances(Behaviour):
     def metrics(self) -> Iterator[Datapoint]:
         """Every minute, as long as there is a host (RDS user guide, "Amazon CloudWatch metrics for Amazon RDS")."""
         for name, database in self.backend.databases.items():
-            if database.status not in HOSTLESS and not self.engine(name).lost_host:
+            engine = self.engine(name)
+            if database.status not in HOSTLESS and not engine.lost_host and not engine.unmeasured:
                 yield Datapoint("AWS/RDS", "CPUUtilization", {"DBInstanceIdentifier": name}, (20.0,))

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from behaviour import Answer, ApiError, Behaviour, Request, Thing, Unknown
 from behaviours.rds_common import moment, one_of, read, seconds, tell
-from behaviours.rds_instances import DatabaseInstances, Engine
+from behaviours.rds_instances import DatabaseInstances
+from behaviours.rds_status import Engine
 from world import World
 
 # RDS user guide, "Restoring a DB instance to a specified time": creating, backing-up, available. It names no times.
@@ -103,10 +104,12 @@ class DatabaseRestores(Behaviour):
         self.instances.change(target, "backing-up", BACKING_UP, done)
 
     def modify(self, request: Request) -> Answer:
-        """RDS API reference, ModifyDBInstance: a new name, or more storage."""
+        """RDS API reference, ModifyDBInstance: a new name, or storage, backups and the standby."""
         name, new = request["DBInstanceIdentifier"], request.get("NewDBInstanceIdentifier")
+        changes = {"AllocatedStorage": "allocated_storage", "BackupRetentionPeriod": "backup_retention_period"}
+        changes["MultiAZ"] = "multi_az"
         for key in request:
-            if key not in ("DBInstanceIdentifier", "NewDBInstanceIdentifier", "ApplyImmediately", "AllocatedStorage"):
+            if key not in ("DBInstanceIdentifier", "NewDBInstanceIdentifier", "ApplyImmediately", *changes):
                 raise Unknown(f"`{key}` of ModifyDBInstance")
         if not request.get("ApplyImmediately"):
             raise Unknown("ModifyDBInstance in the next maintenance window")
@@ -114,8 +117,11 @@ class DatabaseRestores(Behaviour):
             self.instances.need(name, "available")
             self.rename(name, new)
             return self.instances.show(name)
-        self.instances.need(name, "available", "storage-full").allocated_storage = request["AllocatedStorage"]
-        # The page "Amazon RDS DB instance storage": the engine runs again with the new storage.
+        database = self.instances.need(name, "available", "storage-full")
+        for key, attribute in changes.items():
+            if key in request:
+                setattr(database, attribute, request[key])
+        # RDS user guide, "Modifying an Amazon RDS DB instance". A full one runs again with its new storage.
         self.instances.change(name, "modifying", BACKING_UP)
         return self.instances.show(name)
 
