@@ -74,7 +74,8 @@ class Functions(unittest.TestCase):
         self.assertEqual(self.call("GetFunctionConfiguration", Qualifier="7")["State"], "Active")
 
     def test_given_anew_without_a_record(self) -> None:
-        self.world.given({"lambda_function": "orders", "alias": "live", "versions": ["7"], "version": "7", "calls": 100})
+        given = {"lambda_function": "orders", "alias": "live", "versions": ["7"], "version": "7", "calls": 100}
+        self.world.given(given)
         with self.assertRaises(ClientError):
             self.world.call("ssm", "GetParameter", {"Name": NAME})
 

@@ -106,6 +106,8 @@ class LoadBalancers(Behaviour):
         default = thing.get("default", False)
         conditions = [] if default else [{"Field": "path-pattern", "Values": ["/*"]}]
         arn = self.arn(f"listener-rule/{name}")
+        # A scenario may give one of its file's rules anew.
+        balancer.rules = [each for each in balancer.rules if each.name != name]
         balancer.rules.append(Rule(name, arn, actions, default, thing["requests"], conditions))
 
     # Ailments
