@@ -142,7 +142,7 @@ class Shifting(unittest.TestCase):
         self.assertEqual(["Practice Run Started", "Practice Run Succeeded"], [what for what, _ in self.events()])
 
     def test_zones_without_reserve_answer_errors_when_they_get_more(self) -> None:
-        self.world.ail({"ail": "zones-without-reserve", "load_balancer": BALANCER, "requests": 360})
+        self.world.ail({"ail": "zones-without-reserve", "load_balancer": BALANCER, "percent": 20})
         self.assertEqual((300, 0), self.seen()["eu-west-1b"])
         shift = self.start()
         self.minutes(2)

@@ -5,8 +5,8 @@ Given: `{vpn_connection: vpn-0123456789abcdef0}`. Its metric has a data point of
 share` one of both, since the documentation allows either reading. `tunnels` are the outside addresses.
 
 Ailments; `for: 10m` ends the cause by itself:
-- `{ail: vpn-endpoint, id: vpn-…, tunnel: 1}`: AWS's end of a tunnel, 1 or 2, is unhealthy until AWS replaces it,
-  one tunnel at a time.
+- `{ail: vpn-endpoint, id: vpn-…, tunnel: 1}`: AWS's end of a tunnel, 1 or 2, is unhealthy until AWS has noticed and
+  replaced it, one tunnel at a time; with `noticed: 20m` it takes that long to notice.
 - `{ail: customer-gateway, id: vpn-…, tunnels: [1, 2]}`: the customer's end of the tunnels is down, which AWS cannot
   mend.
 """
@@ -75,10 +75,11 @@ class VpnConnections(Behaviour):
 
     def ail_endpoint(self, thing: Thing) -> None:
         """AWS sees it and replaces the endpoint."""
-        only(thing, "ail", "id", "tunnel")
+        only(thing, "ail", "id", "tunnel", "noticed")
         connection, tunnel = self.connection(thing["id"]), thing["tunnel"]
         connection.unhealthy.add(tunnel)
-        self.world.after(NOTICED_SECONDS, lambda: self.replace(connection, tunnel))
+        noticed = seconds(thing["noticed"]) if "noticed" in thing else NOTICED_SECONDS
+        self.world.after(noticed, lambda: self.replace(connection, tunnel))
 
     def replace(self, connection: Connection, tunnel: int) -> None:
         """ "AWS applies tunnel endpoint updates to one tunnel of your VPN connection at a time.\""""

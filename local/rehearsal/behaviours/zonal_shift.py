@@ -9,8 +9,8 @@ Ailments; `for: 10m` ends the cause by itself, else it stays:
   errors; with `noticed: 4m` AWS sees it too, starts its autoshifts, and ends them after the zone has recovered.
 - `{ail: practice-run, load_balancer: app/…, zone: …}`: no ailment, but nobody asked for it: ARC practises for 30
   minutes.
-- `{ail: zones-without-reserve, load_balancer: app/…, requests: 400}`: a zone answers that many requests a minute,
-  and errors above.
+- `{ail: zones-without-reserve, load_balancer: app/…, percent: 60}`: a zone that gets more requests than it does now
+  answers that many percent with errors.
 - `{ail: kept-connections, load_balancer: app/…}`: clients keep their connections to a zone that has left DNS.
 """
 
@@ -140,9 +140,11 @@ class ZonalShifts(Behaviour):
 
     def ail_reserve(self, thing: Thing) -> None:
         """The zones are full with their own share."""
-        only(thing, "ail", "load_balancer", "requests")
-        self.trouble(thing["load_balancer"]).reserve = thing["requests"]
-        self.apply(thing["load_balancer"])
+        only(thing, "ail", "load_balancer", "percent")
+        name = thing["load_balancer"]
+        usual = max(requests for requests, _ in self.lbs.zone_requests(name).values())
+        trouble = self.trouble(name)
+        trouble.usual, trouble.overload = usual, thing["percent"]
 
     def ail_kept(self, thing: Thing) -> None:
         """For shifts that begin from now on."""
@@ -190,8 +192,7 @@ class ZonalShifts(Behaviour):
         """What each zone's node answers with errors: because the zone fails, or because it has no room."""
         balancer, trouble = self.lbs.balancer(name), self.trouble(name)
         for zone, (requests, _) in self.lbs.zone_requests(name).items():
-            full = trouble.reserve is not None and requests > trouble.reserve
-            over = 100 * (requests - trouble.reserve) // requests if full else 0
+            over = trouble.overload if requests > trouble.usual else 0
             balancer.impaired[zone] = max(over, trouble.failing.get(zone, 0))
 
     # API

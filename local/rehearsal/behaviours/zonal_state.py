@@ -41,7 +41,9 @@ class Trouble:
     """What is wrong with a load balancer's zones."""
 
     failing: dict[str, int] = field(default_factory=dict)
-    reserve: int | None = None
+    # Percent of errors of a zone with more requests than usual.
+    overload: int = 0
+    usual: int = 0
     kept: bool = False
 
 
