@@ -11,6 +11,7 @@ mod error;
 mod forward;
 mod guard;
 mod healed;
+mod jsonata;
 mod lint;
 mod local_deploy;
 mod python;
@@ -44,6 +45,8 @@ enum Command {
     Guard(guard::Options),
     /// Print what a storm of failures takes, and what each decision of the guard costs.
     Storm(guard::StormOptions),
+    /// Evaluate every expression of the state machines with the reference implementation too. Needs node.
+    Jsonata(jsonata::Options),
     /// Write the pages of docs/ that come from the code.
     Docs(docs::Options),
     /// Print what compiling 12, 1,000 and 10,000 rules costs.
@@ -125,6 +128,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::Test(options) => Ok(test::run(&workspace, options)),
         Command::Guard(options) => Ok(guard::run(&workspace, options)),
         Command::Storm(options) => Ok(guard::storm(&workspace, options)?),
+        Command::Jsonata(options) => Ok(jsonata::run(&workspace, options)),
         Command::Docs(options) => Ok(docs::run(&workspace, options)?),
         Command::Bench => Ok(bench::run(&workspace)?),
         Command::IamTable(options) => Ok(python::iam_table(&workspace, options)?),

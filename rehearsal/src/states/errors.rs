@@ -36,7 +36,8 @@ const SNS: &str = "AuthorizationErrorException=AuthorizationError ConcurrentAcce
     KMSThrottlingException=KMSThrottling NotFoundException=NotFound OptedOutException=OptedOut \
     PlatformApplicationDisabledException=PlatformApplicationDisabled ResourceNotFoundException=ResourceNotFound \
     SubscriptionLimitExceededException=SubscriptionLimitExceeded ThrottledException=Throttled \
-    TopicLimitExceededException=TopicLimitExceeded UserErrorException=UserError ValidationException VerificationException";
+    TopicLimitExceededException=TopicLimitExceeded UserErrorException=UserError ValidationException \
+    VerificationException";
 /// Those of automations, parameters and documents, and what all operations share.
 const SSM: &str = "\
     AccessDeniedException AlreadyExistsException AutomationDefinitionNotApprovedException \

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use jsonata_core::evaluator::{Context, Evaluator};
 use jsonata_core::value::JValue;
@@ -11,6 +12,7 @@ use serde_json::json;
 use super::execution::Execution;
 use super::failure::{PAYLOAD, TaskError};
 use super::functions::{self, Host};
+use super::inspect::Seen;
 use super::machine::{Outcome, State};
 use super::template::Template;
 use super::thread::{Thread, ThreadId};
@@ -43,22 +45,29 @@ impl Execution {
 
     /// An evaluator for a thread's state as it is now.
     pub(super) fn evaluator(
-        &self,
+        &mut self,
         id: ThreadId,
         state: &State,
         given: &Given,
         host: &Rc<Host>,
     ) -> Result<Evaluator, TaskError> {
-        let mut context = Context::new();
+        let mut bindings = Vec::new();
         let mut called = Vec::new();
         for name in &state.used {
             if name == "states" {
-                context.bind(name.clone(), self.states(id, state, given));
+                bindings.push((name.clone(), self.states(id, state, given)));
             } else if let Some(value) = self.variable(id, name) {
-                context.bind(name.clone(), value.clone());
+                bindings.push((name.clone(), value.clone()));
             } else if functions::NAMES.contains(&name.as_str()) {
                 called.push(name);
             }
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.push(Seen { state: Arc::clone(&state.name), at: host.now, bindings: bindings.clone() });
+        }
+        let mut context = Context::new();
+        for (name, value) in bindings {
+            context.bind(name, value);
         }
         let mut evaluator = Evaluator::with_context(context);
         for name in called {

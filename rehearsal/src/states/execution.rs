@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::errors;
 use super::failure::{TIMEOUT, TaskError};
 use super::functions::Host;
+use super::inspect::Seen;
 use super::machine::{Kind, Machine};
 use super::thread::{Action, Entered, Status, Thread, ThreadId, Token, Wait, Work};
 use crate::{AwsError, Millis, Random};
@@ -39,6 +40,7 @@ pub struct Execution {
     begun: bool,
     /// Events that the history on AWS would have.
     pub(super) events: usize,
+    pub(super) seen: Option<Vec<Seen>>,
 }
 
 #[derive(Debug, Clone)]
@@ -80,6 +82,7 @@ impl Execution {
             news: Vec::new(),
             begun: false,
             events: 1,
+            seen: None,
         }
     }
 

@@ -6,15 +6,16 @@
 //! timers; [`Execution::answer`] and [`Execution::fire`] bring what became of them.
 //!
 //! **Invariant:** the same machine, input, answers, times and seed give the same actions in the same order.
-//! **Invariant:** what is not understood is an [`crate::Unsupported`] when a machine is loaded. The few things that only
-//! a value can show (`Items` that are an object) end the execution with the error `Rehearsal.Unsupported`, which no
-//! Catch takes.
+//! **Invariant:** what is not understood is an [`crate::Unsupported`] when a machine is loaded. The few things that
+//! only a value can show (`Items` that are an object) end the execution with `Rehearsal.Unsupported`, which no Catch
+//! takes.
 
 mod errors;
 mod evaluation;
 mod execution;
 mod failure;
 mod functions;
+mod inspect;
 mod integration;
 mod load;
 mod machine;
@@ -29,5 +30,6 @@ mod value;
 pub use errors::task_error;
 pub use execution::Execution;
 pub use failure::TaskError;
+pub use inspect::{Seen, evaluate};
 pub use machine::Machine;
 pub use thread::{Action, Entered, Status, Token};

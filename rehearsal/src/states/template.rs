@@ -73,6 +73,16 @@ impl Template {
             ),
         })
     }
+
+    /// Shows the text of every expression in it.
+    pub(super) fn visit<'a>(&'a self, show: &mut dyn FnMut(&'a str)) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Expression(expression) => show(&expression.text),
+            Self::Array(items) => items.iter().for_each(|item| item.visit(show)),
+            Self::Object(members) => members.iter().for_each(|(_, member)| member.visit(show)),
+        }
+    }
 }
 
 fn has_expression(value: &Value) -> bool {

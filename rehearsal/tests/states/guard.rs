@@ -124,3 +124,11 @@ fn a_start_that_is_refused_is_undone() {
     assert_eq!(run.requests("StartAutomationExecution").len(), 1);
     assert!(run.states().contains(&"UndoHour"), "{:?}", run.states());
 }
+
+#[test]
+#[ignore = "a measurement, for a release build"]
+fn how_long_a_decision_takes() {
+    for _ in 0..2000 {
+        decided(event());
+    }
+}
