@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import importlib
 import json
+import os
 import pkgutil
 import random
 from collections.abc import Callable
@@ -20,7 +21,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.validate import ParamValidator
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal import mock_random
 from shapes import check_answer, plain
 
@@ -33,8 +33,8 @@ class World:
 
     def __init__(self, account: str, region: str, seed: int, now: int) -> None:
         """`now` is in milliseconds since 1970. moto reads its account from MOTO_ACCOUNT_ID when it is loaded."""
-        if DEFAULT_ACCOUNT_ID != account:
-            raise Unknown(f"the account {account}: MOTO_ACCOUNT_ID is {DEFAULT_ACCOUNT_ID}")
+        if os.environ.get("MOTO_ACCOUNT_ID") != account:
+            raise Unknown(f"the account {account}: MOTO_ACCOUNT_ID is {os.environ.get('MOTO_ACCOUNT_ID')}")
         self.account, self.region, self.random = account, region, random.Random(seed)
         self.now = datetime.fromtimestamp(now / 1000, timezone.utc)
         self.events: list[dict[str, Any]] = []

@@ -15,6 +15,8 @@ pub mod local;
 pub mod operate;
 pub mod project;
 pub mod reference;
+#[cfg(feature = "rehearse")]
+pub mod rehearse;
 pub mod render;
 pub mod rules;
 pub mod schema;

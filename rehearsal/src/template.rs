@@ -167,8 +167,9 @@ impl Scope<'_> {
                 format!("{}:1", self.inner(at, to, "StateMachineArn")?)
             }
             "AWS::StepFunctions::StateMachineAlias" => {
-                let routes = self.property(to, "RoutingConfiguration").cloned().unwrap_or_default();
-                let version = routes.get(0).and_then(|route| route.get("StateMachineVersionArn"));
+                let preference = self.property(to, "DeploymentPreference");
+                let route = self.property(to, "RoutingConfiguration").and_then(|routes| routes.get(0));
+                let version = preference.or(route).and_then(|to| to.get("StateMachineVersionArn"));
                 let version = self.value(at, version.unwrap_or(&Value::Null))?;
                 let machine = version.as_str().and_then(|arn| arn.rsplit_once(':')).map(|(machine, _)| machine);
                 format!("{}:{name}", machine.ok_or_else(|| unknown(at, "an alias without a version"))?)
@@ -194,6 +195,7 @@ impl Scope<'_> {
                 format!("arn:aws:iam::{account}:role{path}{name}")
             }
             ("AWS::DynamoDB::Table", "Arn") => format!("arn:aws:dynamodb:{region}:{account}:table/{name}"),
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
             ("AWS::KMS::Key", "Arn") => format!("arn:aws:kms:{region}:{account}:key/{name}"),
             ("AWS::Logs::LogGroup", "Arn") => format!("arn:aws:logs:{region}:{account}:log-group:{name}:*"),
             ("AWS::StepFunctions::StateMachine", "StateMachineRevisionId") => "INITIAL".to_owned(),
@@ -216,6 +218,7 @@ impl Scope<'_> {
             "AWS::StepFunctions::StateMachine" => "StateMachineName",
             "AWS::SNS::Topic" => "TopicName",
             "AWS::SQS::Queue" => "QueueName",
+            "AWS::S3::Bucket" => "BucketName",
             "AWS::IAM::Role" => "RoleName",
             "AWS::DynamoDB::Table" => "TableName",
             "AWS::Logs::LogGroup" => "LogGroupName",

@@ -14,6 +14,8 @@ pub(crate) enum Features {
     Compile,
     /// With what a deployment needs of the AWS SDK.
     Deploy,
+    /// Without anything that talks to AWS, with the rehearsal.
+    Rehearse,
     /// With everything: the default features.
     Operate,
 }
@@ -24,6 +26,7 @@ impl Features {
         match self {
             Self::Compile => &["--no-default-features"],
             Self::Deploy => &["--no-default-features", "--features", "deploy"],
+            Self::Rehearse => &["--no-default-features", "--features", "rehearse"],
             Self::Operate => &[],
         }
     }

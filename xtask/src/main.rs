@@ -14,6 +14,7 @@ mod healed;
 mod jsonata;
 mod lint;
 mod local_deploy;
+mod mutants;
 mod python;
 mod steps;
 mod test;
@@ -72,6 +73,11 @@ enum Command {
     /// `healstack schema`
     #[command(disable_help_flag = true)]
     Schema(Forwarded),
+    /// `healstack rehearse`
+    #[command(disable_help_flag = true)]
+    Rehearse(Forwarded),
+    /// Drop each step of each runbook in turn: some scenario must fail.
+    Mutants(mutants::Options),
     /// `healstack local`: start, stop, status, verify
     #[command(disable_help_flag = true)]
     Local(Forwarded),
@@ -138,6 +144,8 @@ fn main() -> miette::Result<ExitCode> {
         Command::Kinds(rest) => forward("kinds", Features::Compile, rest),
         Command::Explain(rest) => forward("explain", Features::Compile, rest),
         Command::Schema(rest) => forward("schema", Features::Compile, rest),
+        Command::Rehearse(rest) => forward("rehearse", Features::Rehearse, rest),
+        Command::Mutants(options) => Ok(mutants::run(&workspace, options)?),
         Command::Local(rest) => forward("local", Features::Compile, rest),
         Command::Diff(rest) => forward("diff", Features::Deploy, rest),
         Command::Deploy(rest) => forward("deploy", Features::Deploy, rest),

@@ -23,6 +23,8 @@ mod local;
 #[cfg(feature = "operate")]
 mod operate;
 mod output;
+#[cfg(feature = "rehearse")]
+mod rehearse;
 mod schema;
 #[cfg(feature = "operate")]
 mod stats;
@@ -104,6 +106,9 @@ enum Command {
     Kinds(kinds::Options),
     /// Print the JSON Schema of rule files, for editors.
     Schema(schema::Options),
+    /// Rehearse healing: run what was compiled in virtual time, and see what each failure comes to.
+    #[cfg(feature = "rehearse")]
+    Rehearse(rehearse::Options),
     /// Show what a deployment would change: the change sets themselves.
     #[cfg(feature = "deploy")]
     Diff(deploy::DiffOptions),
@@ -170,6 +175,8 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::run(&session, &options),
         Command::Kinds(options) => kinds::run(&session, &options),
         Command::Schema(options) => schema::run(&session, &options),
+        #[cfg(feature = "rehearse")]
+        Command::Rehearse(options) => rehearse::run(&session, &options),
         #[cfg(feature = "deploy")]
         Command::Diff(options) => deploy::diff(&session, &options),
         #[cfg(feature = "deploy")]

@@ -30,6 +30,8 @@ pub use partition::Placement;
 pub use quotas::Counted;
 pub use references::{shown, shown_in};
 pub use rule::CompiledRule;
+#[cfg(feature = "rehearse")]
+pub(crate) use rule::context;
 pub(crate) use rule::headings;
 pub use runbook::{Runbook, Starter};
 pub use settings::Settings;

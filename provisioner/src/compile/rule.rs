@@ -6,7 +6,7 @@ use super::{
 };
 use crate::config::Environment;
 use crate::diagnostics::Problem;
-use crate::kinds::{HealedBy, Kind};
+use crate::kinds::{Catalog, HealedBy, Kind};
 use crate::render::insights_filter;
 use crate::rules::HealingLoop;
 use crate::text::count;
@@ -108,44 +108,7 @@ impl Compiler<'_> {
 
     /// What templates see.
     pub(super) fn context(&self, stack: &StackName, healing: &HealingLoop) -> Value {
-        let rule = &healing.rule;
-        json!({
-            "env": environment_context(self.environment_name, self.environment),
-            "stack": {"name": stack},
-            "rule": {
-                "name": rule.name,
-                "layer": rule.layer,
-                "action": rule.action,
-                "trigger_condition": rule.trigger_condition,
-                "mode": healing.mode,
-                "enabled": rule.enabled,
-                "acts": healing.acts(),
-                "signals": healing.signals(),
-                "notify": healing.notify,
-                "notify_alarm": healing.notify != Notify::None,
-                "notify_ok": healing.notify == Notify::All,
-                "cooldown": healing.cooldown,
-                "max_attempts": healing.max_attempts,
-            },
-            "target": self.selector_context(healing),
-            "resources": healing.resources,
-            "params": healing.parameters,
-            "signal": healing.signal,
-        })
-    }
-
-    /// The selector with every field that its schema names, so that a template can ask for one that is absent.
-    fn selector_context(&self, healing: &HealingLoop) -> Value {
-        let mut selector = healing.selector.as_object().cloned().unwrap_or_default();
-        let known = self
-            .catalog
-            .targets
-            .get(&healing.target_type)
-            .and_then(|target| target.selector.json().get("properties")?.as_object());
-        for field in known.into_iter().flat_map(Map::keys) {
-            selector.entry(field.clone()).or_insert(Value::Null);
-        }
-        Value::Object(selector)
+        context(self.catalog, self.environment_name, self.environment, stack, healing)
     }
 
     /// `Resource` and `Condition` of one of the target type's scopes.
@@ -158,6 +121,53 @@ impl Compiler<'_> {
         }
         yaml::parse(&self.renderer.render_inline(&scope_name(&target.name, scope), context)?)
     }
+}
+
+/// What templates see of a rule.
+pub(crate) fn context(
+    catalog: &Catalog,
+    name: &EnvironmentName,
+    environment: &Environment,
+    stack: &StackName,
+    healing: &HealingLoop,
+) -> Value {
+    let rule = &healing.rule;
+    json!({
+        "env": environment_context(name, environment),
+        "stack": {"name": stack},
+        "rule": {
+            "name": rule.name,
+            "layer": rule.layer,
+            "action": rule.action,
+            "trigger_condition": rule.trigger_condition,
+            "mode": healing.mode,
+            "enabled": rule.enabled,
+            "acts": healing.acts(),
+            "signals": healing.signals(),
+            "notify": healing.notify,
+            "notify_alarm": healing.notify != Notify::None,
+            "notify_ok": healing.notify == Notify::All,
+            "cooldown": healing.cooldown,
+            "max_attempts": healing.max_attempts,
+        },
+        "target": selector_context(catalog, healing),
+        "resources": healing.resources,
+        "params": healing.parameters,
+        "signal": healing.signal,
+    })
+}
+
+/// The selector with every field that its schema names, so that a template can ask for one that is absent.
+fn selector_context(catalog: &Catalog, healing: &HealingLoop) -> Value {
+    let mut selector = healing.selector.as_object().cloned().unwrap_or_default();
+    let known = catalog
+        .targets
+        .get(&healing.target_type)
+        .and_then(|target| target.selector.json().get("properties")?.as_object());
+    for field in known.into_iter().flat_map(Map::keys) {
+        selector.entry(field.clone()).or_insert(Value::Null);
+    }
+    Value::Object(selector)
 }
 
 /// What the template of a scope is called, in errors too.

@@ -8,6 +8,7 @@
 //! templates/<layer>/<kind>/runbook.yaml.hbs        its runbook, where native healing is not enough
 //! templates/<layer>/<kind>/native.yaml.hbs         AWS's own healing, as properties of a workload's resources
 //! templates/<layer>/<kind>/settings.yaml.hbs       what keeps AWS's own healing set on resources that others own
+//! templates/<layer>/<kind>/scenarios.yaml.hbs      failures to rehearse, and what must be seen
 //! templates/core|account|artifacts/stack.yaml.hbs  Healstack's own stacks
 //! ```
 //! The folders are built into the binary. A project's own `templates/` adds to them; a file there replaces the
@@ -51,6 +52,9 @@ pub struct Kind {
     pub has_native: bool,
 }
 
+/// The file of a kind's scenarios.
+pub(crate) const SCENARIOS: &str = "scenarios.yaml.hbs";
+
 impl Kind {
     /// The template of the kind's resources.
     #[must_use]
@@ -62,6 +66,12 @@ impl Kind {
     #[must_use]
     pub fn native_template(&self) -> String {
         format!("{}/native.yaml.hbs", self.id)
+    }
+
+    /// The scenarios that show it, where the kind has some. Not compiled with the others: only a rehearsal asks for them.
+    #[must_use]
+    pub fn scenarios_template(&self) -> String {
+        format!("{}/{SCENARIOS}", self.id)
     }
 
     /// The template of the kind's runbook.

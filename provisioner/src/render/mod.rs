@@ -13,7 +13,7 @@ mod helpers;
 pub(crate) use helpers::insights_filter;
 
 use crate::diagnostics::{Problem, Source};
-use crate::kinds::TemplateFiles;
+use crate::kinds::{SCENARIOS, TemplateFiles};
 use crate::yaml::quote;
 use handlebars::{Handlebars, RenderError};
 use healstack_model::Names;
@@ -56,7 +56,8 @@ impl Renderer {
         let folder = |path: &str| path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned());
         let of_folders = files
             .paths()
-            .filter(|path| path.rsplit('.').next() == Some("hbs") && folders.contains(folder(path).as_str()));
+            .filter(|path| path.ends_with(".hbs") && !path.ends_with(SCENARIOS))
+            .filter(|path| folders.contains(folder(path).as_str()));
         let mut open: Vec<String> = of_folders.map(str::to_owned).collect();
         let mut seen = BTreeSet::new();
         while let Some(path) = open.pop() {

@@ -167,6 +167,16 @@ pub enum Cause {
         /// Whether with yes.
         approve: bool,
     },
+    /// The rule's alarms are muted.
+    Mute {
+        /// For how long.
+        lasts: Millis,
+    },
+    /// The association starts the runbook that keeps AWS's own healing set, on a resource.
+    Settings {
+        /// The resource as the association names it.
+        resource: String,
+    },
 }
 
 /// Calls that fail.

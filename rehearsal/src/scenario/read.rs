@@ -107,9 +107,13 @@ fn injection(mut fields: Fields) -> Result<Injection, ScenarioError> {
     } else if let Some(answer) = fields.optional_text("answer")? {
         one_of(&fields, "answer", &answer, &["approve", "reject"])?;
         Cause::Answer { approve: answer == "approve" }
+    } else if fields.has("mute") {
+        Cause::Mute { lasts: fields.duration("mute")?.unwrap_or_default() }
+    } else if let Some(resource) = fields.optional_text("settings")? {
+        Cause::Settings { resource }
     } else {
         return Err(fields.error(
-            "nothing happens: write one of ail, fault, event, metric, call, switch, lease, alarm, agent, answer",
+            "nothing happens: write one of ail, fault, event, metric, call, switch, lease, alarm, agent, answer, mute, settings",
         ));
     };
     fields.end()?;
