@@ -34,7 +34,10 @@ fn inputs(random: &mut Random) -> Vec<Value> {
         "notify": "all",
         "resource": "arn:aws:ec2:eu-west-1:111122223333:instance/i-0aa00000000000001",
     });
-    let service = |source: &str, kind: &str, detail: &Value| json!({"id": "e-1", "source": source, "detail-type": kind, "detail": detail, "heal": heal});
+    let service = |source: &str, kind: &str, detail: &Value| {
+        let (kind_name, id) = ("detail-type", "e-1");
+        json!({"id": id, "source": source, kind_name: kind, "detail": detail, "heal": heal})
+    };
     let agent = json!({
         "event_id": "agent-event-1", "stack": "checkout", "rule_name": "process-healing", "layer": "application",
         "status": shapes::pick(&["pending", "in_progress", "completed", "failed"], random),
@@ -92,7 +95,7 @@ pub(crate) fn answer(api: &str, disorder: u64, random: &mut Random) -> Option<Va
         "StartAutomationExecution" => vec![json!({"AutomationExecutionId": "a-1"})],
         "StartExecution" => vec![json!({"ExecutionArn": "e"})],
         "DescribeAlarms" => vec![
-            json!({"MetricAlarms": [alarm("i-0aa00000000000001"), alarm("i-0aa00000000000002")], "CompositeAlarms": []}),
+            json!({"MetricAlarms": [alarm("i-1"), alarm("i-2")], "CompositeAlarms": []}),
             json!({"MetricAlarms": [alarm("i-0aa00000000000001")], "CompositeAlarms": [], "NextToken": "token-2"}),
         ],
         "DescribeAlarmContributors" => vec![json!({"AlarmContributors": [
