@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod record;
+mod samples;
 mod shapes;
 #[path = "../../rehearsal/tests/states/template.rs"]
 mod template;
@@ -33,16 +34,23 @@ fn main() {
     for resource in ["Guard", "Recorder", "Sweeper"] {
         let machine = Arc::new(template::machine(resource));
         let mut random = Random::new(seed);
-        let seen = record::record(&machine, EXECUTIONS, &mut random);
+        let recorded = record::record(&machine, EXECUTIONS, &mut random);
+        let variables = record::variables(&recorded);
         for (state, expression) in machine.expressions() {
-            let recorded = seen.iter().filter(|seen| seen.state.as_ref() == state);
-            for seen in recorded.take(RECORDED) {
-                let bindings = needed(expression, seen.bindings());
+            let here = recorded.iter().filter(|moment| moment.state.as_ref() == state);
+            for moment in here.take(RECORDED) {
+                let bindings = needed(expression, moment.bindings());
                 output.case(&machine, state, expression, &shapes::disturbed(&bindings, &mut random), &mut random);
                 output.case(&machine, state, expression, &bindings, &mut random);
             }
             for _ in 0..inputs {
-                let bindings = shapes::bindings(expression, &mut random);
+                let mut bindings = shapes::bindings(expression, &mut random);
+                for (name, bound) in &mut bindings {
+                    match variables.get(name) {
+                        Some(values) if random.chance(50) => *bound = shapes::pick(values, &mut random).clone(),
+                        _ => {}
+                    }
+                }
                 output.case(&machine, state, expression, &bindings, &mut random);
             }
         }

@@ -7,7 +7,7 @@ use healstack_rehearsal::states::{Action, Execution, Machine, Seen, Status, Task
 use healstack_rehearsal::{Millis, Random};
 use serde_json::{Value, json};
 
-use crate::{START, shapes, template};
+use crate::{START, samples, shapes};
 
 /// Errors that the machines tell apart.
 const ERRORS: [&str; 6] = [
@@ -30,46 +30,39 @@ pub(crate) fn record(machine: &Arc<Machine>, executions: usize, random: &mut Ran
         all.push_str(expression);
         all.push('\n');
     }
-    let rules: Vec<Value> = ["AsgCapacityHealingRule", "AlbRerouteHealingRule", "Ec2InstanceHealingRule"]
-        .map(|rule| json!({"Parameter": {"Value": template::rule(rule)}}))
-        .to_vec();
     let mut seen = Vec::new();
     for index in 0..executions {
-        let input = if index % 3 == 0 { event(random) } else { member(&all, "input", random) };
+        // Every second one goes as far as it can.
+        let disorder = if index % 2 == 0 { 0 } else { 25 };
+        let input =
+            if random.chance(disorder) { member(&all, "input", random) } else { samples::input(disorder, random) };
         let arn = machine.arn().replace(":stateMachine:", ":execution:") + ":run";
         let mut execution = Execution::new(Arc::clone(machine), arn, "run".to_owned(), input, START);
         execution.watch();
-        run(&mut execution, random, |state, api, random| match api {
-            _ if random.chance(10) => {
-                let error = ERRORS[usize::try_from(random.below(6)).unwrap()];
-                Err(TaskError { error: error.to_owned(), cause: "Rate exceeded".to_owned() })
+        run(&mut execution, random, |state, api, random| {
+            if random.chance(disorder / 2) {
+                let error = (*shapes::pick(&ERRORS, random)).to_owned();
+                return Err(TaskError { error, cause: "Rate exceeded".to_owned() });
             }
-            "GetParameter" => Ok(rules[usize::try_from(random.below(3)).unwrap()].clone()),
-            "BatchGetItem" if random.chance(70) => {
-                Ok(json!({"Responses": {"heal--core--ledger": []}, "UnprocessedKeys": {}}))
-            }
-            _ => Ok(member(texts.get(state).map_or("", String::as_str), "result", random)),
+            let sample = if random.chance(disorder) { None } else { samples::answer(api, disorder, random) };
+            Ok(sample.unwrap_or_else(|| member(texts.get(state).map_or("", String::as_str), "result", random)))
         });
         seen.extend_from_slice(execution.seen());
     }
     seen
 }
 
-/// An alarm's event that the guard can route.
-fn event(random: &mut Random) -> Value {
-    let states = ["ALARM", "ALARM", "ALARM", "OK"];
-    json!({
-        "id": random.uuid(),
-        "time": "2026-01-05T11:59:58Z",
-        "detail": {
-            "alarmName": "heal--checkout--asg-capacity-healing--gap--checkout-web",
-            "state": {"value": states[usize::try_from(random.below(4)).unwrap()], "reason": "Threshold Crossed"},
-            "configuration": {"metrics": [
-                {"expression": "desired - inService"},
-                {"metricStat": {"metric": {"dimensions": {"AutoScalingGroupName": "checkout-web"}}}},
-            ]},
-        },
-    })
+/// The different values that each variable had.
+pub(crate) fn variables(recorded: &[Seen]) -> HashMap<String, Vec<Value>> {
+    let mut variables: HashMap<String, Vec<Value>> = HashMap::new();
+    for (name, value) in recorded.iter().flat_map(Seen::bindings) {
+        let values = variables.entry(name).or_default();
+        if values.len() < 50 && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    variables.remove("states");
+    variables
 }
 
 /// A random `$states.input` or `$states.result` for these expressions.

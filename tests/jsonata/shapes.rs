@@ -24,6 +24,9 @@ const TEXTS: [&str; 14] = [
     "",
 ];
 
+/// What a text may hold that is parsed.
+const RULE: &str = r#"{"layer": "data", "escalate_to": "next", "cooldown_seconds": 300, "status": "pending"}"#;
+
 /// Words of the language.
 const WORDS: [&str; 7] = ["and", "or", "in", "true", "false", "null", "function"];
 
@@ -97,6 +100,7 @@ fn object(below: &[&[String]], names: &Names, random: &mut Random) -> Value {
             below.iter().filter(|other| other[0] == path[0]).map(|other| &other[1..]).collect();
         let value = match name {
             "N" => json!(number(random).to_string()),
+            "Value" | "body" if random.chance(70) => json!(RULE),
             "S" if random.chance(90) => text(names, random),
             "any" => items(names, random),
             _ => node(&deeper, names, random),
@@ -148,7 +152,8 @@ fn number(random: &mut Random) -> Value {
     }
 }
 
-fn pick<'a, T>(items: &'a [T], random: &mut Random) -> &'a T {
+/// One of some things.
+pub(crate) fn pick<'a, T>(items: &'a [T], random: &mut Random) -> &'a T {
     &items[usize::try_from(random.below(items.len() as u64)).unwrap()]
 }
 
@@ -205,7 +210,11 @@ fn read(expression: &str) -> Names {
             if let Some(value) = rest.strip_prefix(":=").filter(|_| letter == '$') {
                 let value: Vec<char> = value.trim_start().chars().collect();
                 if value.first() == Some(&'$') {
-                    aliases.insert(root.clone(), self::path(&value, 0).0);
+                    let (path, end) = self::path(&value, 0);
+                    // What a function gives has no path.
+                    if value.get(end) != Some(&'(') {
+                        aliases.insert(root.clone(), path);
+                    }
                 }
                 locals.push(root);
             } else if letter == '$' && rest.starts_with('(') && path.len() == 1 || root.is_empty() {
