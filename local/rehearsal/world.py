@@ -27,6 +27,9 @@ from shapes import check_answer, plain
 # moto answers from within the process; a retry would only repeat the same answer.
 CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=True)
 
+# Clients by service and region. They read a model each, and keep nothing of an account: worlds share them.
+CLIENTS: dict[tuple[str, str], Any] = {}
+
 
 class World:
     """One account in one region. Everything that happens is ordered by time, then by the order in which it was planned."""
@@ -43,8 +46,6 @@ class World:
         self._mock = mock_aws()
         self._mock.start(reset=True)
         mock_random.seed(seed)
-        self._session, self._clients = boto3.Session(region_name=region), {}
-        self._models: dict[str, Any] = {}
         with self.clock():
             self.behaviours = [kind(self) for kind in behaviour_classes()]
 
@@ -60,9 +61,10 @@ class World:
 
     def client(self, service: str) -> Any:
         """A boto3 client, which reaches moto and no behaviour."""
-        if service not in self._clients:
-            self._clients[service] = self._session.client(service, config=CONFIG)
-        return self._clients[service]
+        key = (service, self.region)
+        if key not in CLIENTS:
+            CLIENTS[key] = boto3.Session(region_name=self.region).client(service, config=CONFIG)
+        return CLIENTS[key]
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         """Plans a transition."""
@@ -87,8 +89,12 @@ class World:
 
     def given(self, thing: Thing) -> None:
         """Makes a thing of a scenario's `given`: its first key names the kind."""
+        kind = next(iter(thing))
         with self.clock():
-            self._find("givens", next(iter(thing)), "given")(thing)
+            # A resource of a template may be of interest to several.
+            makers = [each.givens[kind] for each in self.behaviours if kind in each.givens]
+            for make in makers or [self._find("givens", kind, "given")]:
+                make(thing)
 
     def ail(self, thing: Thing) -> None:
         """Makes something ill: `ail` names the kind."""
@@ -123,9 +129,7 @@ class World:
 
     def validate(self, service: str, api: str, request: Request) -> Any:
         """The model of an operation, if the request is one of it."""
-        if service not in self._models:
-            self._models[service] = self.client(service).meta.service_model
-        model = self._models[service]
+        model = self.client(service).meta.service_model
         if api not in model.operation_names:
             raise Unknown(f"the API {service}:{api}")
         operation = model.operation_model(api)
