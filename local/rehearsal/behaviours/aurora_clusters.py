@@ -36,10 +36,12 @@ class AuroraClusters(Behaviour):
         # Whether a failover mends what keeps people out, by cluster: `refuses` of the writer does.
         self.out: dict[str, str] = {}
         self.passwords: dict[str, bool] = {}
+        # Seconds that failovers take, where they are slow.
+        self.slow: dict[str, int] = {}
         # Changes of status, by cluster, as those of instances.
         self.changes: dict[str, int] = {}
         self.givens = {"db-cluster": self.given}
-        self.ailments = {"db-cluster": self.ail, "db-member": self.ail_member}
+        self.ailments = {"db-cluster": self.ail, "db-member": self.ail_member, "db-failover": self.ail_failover}
         self.apis = {
             "rds:FailoverDBCluster": self.fail_over,
             "rds:StopDBCluster": self.stop,
@@ -156,6 +158,11 @@ class AuroraClusters(Behaviour):
             engine = self.instances.engine(said["id"])
             engine.parameters = one_of("parameters", said["parameters"], ("in-sync", "pending-reboot"))
 
+    def ail_failover(self, thing: Thing) -> None:
+        """Failovers of the cluster `id` take `takes` from here on: crash recovery of the new writer is long."""
+        said = read(thing, ("id", "takes"), {})
+        self.slow[said["id"]] = seconds(said["takes"])
+
     def lose_writer(self, name: str) -> None:
         """Aurora promotes a reader by itself; without one it makes a new writer."""
         if len(self.find(name).members) > 1:
@@ -189,7 +196,7 @@ class AuroraClusters(Behaviour):
                 tell(self.world, "db", each.db_instance_identifier, "RDS-EVENT-0006")
             tell(self.world, "cluster", name, "RDS-EVENT-0071", new)
 
-        self.change(name, "failing-over", FAILOVER, done)
+        self.change(name, "failing-over", self.slow.get(name, FAILOVER), done)
 
     def fail_over(self, request: Request) -> Answer:
         """RDS API reference, FailoverDBCluster. The cluster must be available, and have a reader that is."""

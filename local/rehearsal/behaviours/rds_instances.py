@@ -149,6 +149,7 @@ class DatabaseInstances(Behaviour):
                 self.world.after(lasts, lambda: setattr(engine, "refuses", ""))
         elif said["host"]:
             one_of("host", said["host"], ("lost",))
+            engine.recovery = seconds(said["recovery"])
             self.lose_host(name)
         elif said["status"]:
             self.change(name, one_of("status", said["status"], (*OPEN, *CLOSED, *HOSTLESS)), lasts)
@@ -181,7 +182,8 @@ class DatabaseInstances(Behaviour):
             engine.lost_host, engine.refuses = False, ""
             tell(self.world, "db", name, "RDS-EVENT-0021")
 
-        self.change(name, "rebooting", RECOVERY, recovered)
+        self.change(name, "rebooting", RECOVERY + engine.recovery, recovered)
+        engine.recovery = 0
 
     def fail_over(self, name: str) -> None:
         """To the standby, which becomes the primary: another host in another zone."""

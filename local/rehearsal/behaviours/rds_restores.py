@@ -140,7 +140,7 @@ class DatabaseRestores(Behaviour):
         self.instances.change(old, "renaming", NEW_NAME, named)
 
     def cut_over(self, thing: Thing) -> None:
-        """People give a copy the name of its source. A failed one cannot be renamed, so they delete it first."""
+        """People give a copy the name of its source, if there is one. A failed source is not renamed but deleted."""
         name = read(thing, ("id",), {})["id"]
         source, databases = self.instances.find(name), self.instances.backend.databases
         copies = [
@@ -149,7 +149,7 @@ class DatabaseRestores(Behaviour):
             if self.instances.engine(each).source == source.dbi_resource_id and database.status == "available"
         ]
         if not copies:
-            raise Unknown(f"a cut-over of {name}, of which there is no copy")
+            return
         if source.status == "failed":
             del databases[name]
             self.rename(copies[-1], name)
