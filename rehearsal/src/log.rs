@@ -57,6 +57,8 @@ pub enum What {
         machine: String,
         /// The execution's number.
         execution: usize,
+        /// The rule that its input names; empty where it names none.
+        about: String,
         /// `Succeeded`, or the error.
         status: String,
         /// What it gave, or the cause of its failure.

@@ -137,6 +137,10 @@ impl Actor<'_> {
                 self.engine.mute(&self.subject.alarms, now + lasts);
                 "the rule's alarms are muted".to_owned()
             }
+            Cause::Busy { lasts } => {
+                self.engine.occupy_automation(now + lasts);
+                "other automations have every place".to_owned()
+            }
             Cause::Settings { resource } => {
                 let request = json!({"DocumentName": self.subject.settings, "Parameters": {"ResourceId": [resource]}});
                 if let Err(error) = self.engine.start_run(&request)? {

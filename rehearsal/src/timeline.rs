@@ -79,12 +79,12 @@ fn said(record: &Record, statuses: &mut Map<String, Value>) -> Option<(&'static 
         What::Event { source, kind, detail } => {
             ("event", format!("{source}, {kind}: {}", shorten(detail, 100)), Tone::Plain)
         }
-        What::Ended { machine, status, output, .. } => {
+        What::Ended { machine, about, status, output, .. } => {
             let component = machine.rsplit("--").next().unwrap_or_default();
             let decision = output.get("decision").and_then(Value::as_str);
             match (component, status.as_str(), decision) {
                 ("guard", "Succeeded", Some("IGNORED")) | ("recorder" | "sweeper", "Succeeded", _) => return None,
-                ("guard", "Succeeded", Some(decision)) => ("guard", decision.to_owned(), Tone::Deed),
+                ("guard", "Succeeded", Some(decision)) => ("guard", format!("{about}: {decision}"), Tone::Deed),
                 ("guard", ..) => ("guard", failure(status, output), Tone::Bad),
                 ("recorder", ..) => ("recorder", failure(status, output), Tone::Bad),
                 _ => ("sweeper", failure(status, output), Tone::Bad),
@@ -99,6 +99,8 @@ fn said(record: &Record, statuses: &mut Map<String, Value>) -> Option<(&'static 
             let tone = if status == "Success" { Tone::Good } else { Tone::Bad };
             ("runbook", format!("ends: {status}"), tone)
         }
+        What::Call { api, .. } if api == "cloudwatch:PutMetricData" => return None,
+        What::Call { api, error, .. } if api == "ssm:StartAutomationExecution" && error.is_empty() => return None,
         What::Call { api, changes: true, error, .. } if error.is_empty() => ("call", api.clone(), Tone::Deed),
         What::Call { api, changes: true, error, .. } => ("call", format!("{api} answers {error}"), Tone::Bad),
         What::Ledger(item) => {

@@ -22,6 +22,14 @@ pub struct Subject {
     pub guard: String,
 }
 
+impl Subject {
+    /// `<stack>/<rule>`.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{}/{}", self.stack, self.rule)
+    }
+}
+
 /// One expectation, judged.
 #[derive(Debug, Clone)]
 pub struct Verdict {
@@ -135,7 +143,14 @@ fn sight(
             (held, format!("{told} other notifications"))
         }
         Sight::People(count) => {
-            let called = in_time.iter().filter(|record| matches!(record.what, What::People { .. })).count();
+            let identity = subject.identity();
+            let named = |title: &str| {
+                title.match_indices(&identity).any(|(at, _)| {
+                    !title[at + identity.len()..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-')
+                })
+            };
+            let called =
+                in_time.iter().filter(|record| matches!(&record.what, What::People { title } if named(title))).count();
             (called as u64 == *count, format!("{called} calls"))
         }
     }
@@ -185,7 +200,9 @@ fn last_run(subject: &Subject, records: &[&Record]) -> Vec<String> {
 /// What the guard decided with an execution that ended so.
 pub(crate) fn decision<'a>(subject: &Subject, record: &'a Record) -> Option<&'a str> {
     match &record.what {
-        What::Ended { machine, status, output, .. } if *machine == subject.guard => {
+        What::Ended { machine, about, status, output, .. }
+            if *machine == subject.guard && *about == subject.identity() =>
+        {
             let decision = output.get("decision").and_then(Value::as_str);
             Some(if status == "Succeeded" { decision.unwrap_or("none") } else { status })
         }

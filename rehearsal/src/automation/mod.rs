@@ -1,28 +1,39 @@
-//! stub
-use crate::{AwsError, Millis, Random, Unsupported};
-use serde_json::{Map, Value};
-use std::sync::Arc;
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token(u64);
-#[derive(Debug, Clone)]
-pub struct Document;
-impl Document {
-    pub fn load(_n: &str, _c: &Value) -> Result<Self, Unsupported> {
-        Ok(Self)
-    }
-    pub fn step_names(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
-    }
-    pub fn without_step(&self, _n: &str) -> Option<Document> {
-        None
-    }
-}
-pub enum Action {
-    Call { token: Token, service: String, api: String, request: Value },
-    Script { token: Token, script: String, handler: String, payload: Value },
-    Command { token: Token, request: Value },
-    Approval { token: Token, request: Value },
-    Timer { token: Token, at: Millis },
-}
-#[derive(Clone)]
-pub struct Run;
+//! Systems Manager Automation: documents of schema 0.3, run step by step in virtual time (user guide, Automation actions
+//! reference).
+//!
+//! A [`Document`] is loaded once. A [`Run`] does nothing by itself: [`Run::advance`] goes on as far as it can and returns
+//! what it asks of the outside; [`Run::answer`] and [`Run::fire`] bring what became of it. [`Service`] starts runs, holds
+//! back those that have no place, and answers for them.
+//!
+//! **Invariant:** the same document, parameters, answers, times and seed give the same actions in the same order.
+//! **Invariant:** what is not understood (an action, a field, an operator, a type) is an [`crate::Unsupported`] when a
+//! document is loaded.
+//!
+//! Where AWS documents nothing, this is what is taken for true:
+//! * A selector that finds nothing leaves its output without a value, as examples of the user guide need. A branch that
+//!   compares such an output is false there, and a step that is given one fails.
+//! * `maxAttempts` tries again after a second, then after twice as long each time, up to eight.
+//! * A wait asks after 2 s, then after twice as long each time, up to 15 s, and up to a second more: the more it asked, the
+//!   less it would be a rehearsal of what happens between.
+//! * A refused call fails a wait. One that was throttled, or not answered, is made again at the next look.
+//! * A script or call that is not answered in its time has timed out.
+
+mod branch;
+mod document;
+mod event;
+mod flow;
+mod output;
+mod parameter;
+mod record;
+mod run;
+mod selector;
+mod service;
+mod step;
+mod text;
+mod variable;
+
+pub use document::Document;
+pub use event::status_event;
+pub use record::{Status, StepRecord};
+pub use run::{Action, Run, Token};
+pub use service::{Limits, Service};

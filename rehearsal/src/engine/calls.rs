@@ -76,7 +76,7 @@ impl<F: Faults> Engine<'_, F> {
             }
             "StartAutomationExecution" => self.start_run(request),
             "GetAutomationExecution" => Ok(self.describe_run(request)),
-            "DescribeAutomationExecutions" => self.list_runs(request),
+            "DescribeAutomationExecutions" => Ok(self.list_runs(request)),
             _ => Err(unknown("ssm", api)),
         }
     }

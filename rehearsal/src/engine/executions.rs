@@ -5,6 +5,7 @@ use crate::faults::Faults;
 use crate::log::What;
 use crate::states::{self, Action, Execution, Status};
 use crate::{AwsError, Millis, Unsupported};
+use healstack_model::ledger::RuleId;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -12,6 +13,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(super) struct Executions {
     live: Vec<Option<Box<Execution>>>,
+    /// The rules that inputs name, by number.
+    about: HashMap<usize, String>,
     /// By machine and name: the number and input.
     names: HashMap<(String, String), (usize, Value)>,
     /// Starts that are to come, by number.
@@ -43,6 +46,10 @@ impl<F: Faults> Engine<'_, F> {
             });
         }
         let index = self.executions.live.len();
+        let about = about(&self.deployment.prefix, &input);
+        if !about.is_empty() {
+            self.executions.about.insert(index, about);
+        }
         self.executions.names.insert(key, (index, input.clone()));
         let execution = Execution::new(std::sync::Arc::clone(machine), arn, name, input, self.now);
         self.executions.live.push(Some(Box::new(execution)));
@@ -111,9 +118,20 @@ impl<F: Faults> Engine<'_, F> {
             Status::Aborted => ("Aborted".to_owned(), Value::Null),
         };
         self.executions.live[index] = None;
-        self.log.add(self.now, What::Ended { machine, execution: index, status, output });
+        let about = self.executions.about.remove(&index).unwrap_or_default();
+        self.log.add(self.now, What::Ended { machine, execution: index, about, status, output });
         Ok(())
     }
+}
+
+/// The rule that an event of the guard is about: what its alarm's name says, or what is injected.
+fn about(prefix: &str, input: &Value) -> String {
+    let text = |path: &str| input.pointer(path).and_then(Value::as_str);
+    if let (Some(stack), Some(rule)) = (text("/heal/stack"), text("/heal/rule")) {
+        return format!("{stack}/{rule}");
+    }
+    let rule = text("/detail/alarmName").and_then(|alarm| RuleId::of_alarm(prefix, alarm));
+    rule.map(|rule| rule.to_string()).unwrap_or_default()
 }
 
 /// The name at the end of a machine's ARN.

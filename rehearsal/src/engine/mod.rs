@@ -128,7 +128,7 @@ impl<'a, F: Faults> Engine<'a, F> {
             queue,
             database,
             executions: Executions::default(),
-            runs: Runs::new(documents),
+            runs: Runs::new(&documents),
             watch: Watch::new(&deployment.alarms, start),
             parameters: deployment.parameters.clone(),
             planned: None,

@@ -172,6 +172,11 @@ pub enum Cause {
         /// For how long.
         lasts: Millis,
     },
+    /// Other automations have all of Systems Manager's places: what is started waits.
+    Busy {
+        /// For how long.
+        lasts: Millis,
+    },
     /// The association starts the runbook that keeps AWS's own healing set, on a resource.
     Settings {
         /// The resource as the association names it.

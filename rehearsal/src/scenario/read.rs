@@ -109,11 +109,13 @@ fn injection(mut fields: Fields) -> Result<Injection, ScenarioError> {
         Cause::Answer { approve: answer == "approve" }
     } else if fields.has("mute") {
         Cause::Mute { lasts: fields.duration("mute")?.unwrap_or_default() }
+    } else if fields.has("busy") {
+        Cause::Busy { lasts: fields.duration("busy")?.unwrap_or_default() }
     } else if let Some(resource) = fields.optional_text("settings")? {
         Cause::Settings { resource }
     } else {
         return Err(fields.error(
-            "nothing happens: write one of ail, fault, event, metric, call, switch, lease, alarm, agent, answer, mute, settings",
+            "nothing happens: write one of ail, fault, event, metric, call, switch, lease, alarm, agent, answer, mute, busy, settings",
         ));
     };
     fields.end()?;
