@@ -70,6 +70,19 @@ class Account(unittest.TestCase):
         return str(made["SnapshotId"])
 
 
+class Begun(unittest.TestCase):
+    """A world that begins with a volume."""
+
+    def test_the_instance_of_a_volume_is_made_with_it(self) -> None:
+        world = World("111122223333", "eu-west-1", 1, BEGIN)
+        self.addCleanup(world.close)
+        for name in (VOLUME, "vol-0fedcba9876543210"):
+            world.given({"volume": name, "attached": {"instance": INSTANCE, "tags": {"app": "checkout"}}})
+        shown = world.call("ec2", "DescribeVolumes", {"VolumeIds": [VOLUME, "vol-0fedcba9876543210"]})["Volumes"]
+        places = [(each["Attachments"][0]["InstanceId"], each["Attachments"][0]["Device"]) for each in shown]
+        self.assertEqual(places, [(INSTANCE, "/dev/sdf"), (INSTANCE, "/dev/sdg")])
+
+
 class Limits(Account):
     """More limits, while the volume is in use."""
 
@@ -207,6 +220,12 @@ class Stalled(Account):
         self.assertEqual(len(self.call("DescribeInstances", Filters=asked)["Reservations"]), 1)
         asked[1]["Values"] = ["/dev/sdf"]
         self.assertEqual(self.call("DescribeInstances", Filters=asked)["Reservations"], [])
+
+    def test_what_is_not_there_is_an_answer(self) -> None:
+        other = "vol-00000000000000000"
+        self.assertEqual(self.refused("DescribeVolumeStatus", VolumeIds=[other]), "InvalidVolume.NotFound")
+        self.assertEqual(self.refused("DetachVolume", VolumeId=other), "InvalidVolume.NotFound")
+        self.assertEqual(self.refused("StartInstances", InstanceIds=["i-0"]), "InvalidInstanceID.NotFound")
 
     def test_snapshots_and_new_volumes_can_be_ill_too(self) -> None:
         self.world.ail({"ail": "snapshot", "of": VOLUME, "skip": 1, "until": "error"})

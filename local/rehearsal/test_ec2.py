@@ -153,6 +153,15 @@ class Failing(Account):
         self.passes(10)
         self.assertEqual(self.checks()[:2], ("impaired", "ok"))
 
+    def test_somebody_may_stop_and_start_it(self) -> None:
+        self.world.ail({"ail": "by-hand", "id": ID, "after": "1m30s", "starts": True})
+        self.passes(1)
+        self.assertEqual(self.state(), "running")
+        self.passes(0.6)
+        self.assertEqual(self.state(), "stopping")
+        self.passes(1)
+        self.assertEqual((self.state(), self.checks()[0]), ("running", "initializing"))
+
     def test_another_root_volume_mends_a_broken_one(self) -> None:
         self.fail(check="instance", until="root")
         made = self.call("CreateReplaceRootVolumeTask", InstanceId=ID, DeleteReplacedRootVolume=False, ClientToken="a")

@@ -239,7 +239,7 @@ class Groups(Behaviour):
             group.retry = min(2 * group.retry, RETRY_MOST)
             return
         before = {each.instance.id for each in held.instance_states}
-        with with_ids(instances=group.ids[:count]):
+        with with_ids(self.world, instances=group.ids[:count]):
             held.replace_autoscaling_group_instances(count, held.get_propagated_tags())
         del group.ids[:count]
         for each in held.instance_states:

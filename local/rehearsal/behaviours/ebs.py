@@ -9,7 +9,7 @@ from behaviour import Answer, ApiError, Behaviour, Request, Thing, Unknown
 from world import World
 
 from behaviours.ec2 import Instances
-from behaviours.ec2_things import ec2, one_of, only, passes, seconds, tags_of
+from behaviours.ec2_things import as_answered, ec2, one_of, only, passes, seconds, tags_of
 
 # No page of AWS says how long these take ("Amazon EBS volume lifecycle" names the states). The figures are plausible
 # ones.
@@ -78,7 +78,8 @@ class Volumes(Behaviour):
 
     def volume(self, name: str) -> Any:
         """moto's volume."""
-        return ec2(self.world).get_volume(name)
+        with as_answered():
+            return ec2(self.world).get_volume(name)
 
     def disk(self, name: str) -> Disk:
         """What this behaviour knows of it."""
@@ -162,7 +163,8 @@ class Volumes(Behaviour):
     def _create(self, request: Request) -> str:
         successor: Thing = {}
         if "SnapshotId" in request:
-            snapshot = ec2(self.world).get_snapshot(request["SnapshotId"])
+            with as_answered():
+                snapshot = ec2(self.world).get_snapshot(request["SnapshotId"])
             successor = self.successors.get(snapshot.volume.id, {})
             if snapshot.status != "completed":
                 raise ApiError("IncorrectState", f"Snapshot '{snapshot.id}' is not 'completed'.")

@@ -33,7 +33,7 @@ class GivenVolumes(Behaviour):
         for name, member in (("iops", "Iops"), ("throughput", "Throughput"), ("multiAttach", "MultiAttachEnabled")):
             if name in thing:
                 request[member] = thing[name]
-        with with_ids(volumes=[thing["volume"]]):
+        with with_ids(self.world, volumes=[thing["volume"]]):
             self.world.client("ec2").create_volume(**request)
         if "attached" in thing:
             self._attach(thing["volume"], only(thing["attached"], "instance", "device", "tags"))

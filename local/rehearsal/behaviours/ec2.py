@@ -11,7 +11,7 @@ from typing import Any
 from behaviour import Answer, ApiError, Behaviour, Request, Thing
 from world import World
 
-from behaviours.ec2_things import CODES, ec2, later, one_of, only, seconds, tag_specifications, with_ids
+from behaviours.ec2_things import CODES, as_answered, ec2, later, one_of, only, seconds, tag_specifications, with_ids
 
 # EC2 user guide, "How EC2 instance stop and start works": where the operating system does not shut down cleanly within
 # a few minutes, the shutdown is hard. "Reboot your Amazon EC2 instance" calls it four minutes.
@@ -90,7 +90,7 @@ class Instances(Behaviour):
         """`instance: i-…`, `tags`, `type`, `zone`, `root: {volume, device}`, `autoRecovery`."""
         only(thing, "instance", "tags", "type", "zone", "root", "autoRecovery")
         zone, root = thing.get("zone", self.world.region + "a"), only(thing.get("root", {}), "volume", "device")
-        with with_ids([thing["instance"]], [root["volume"]] if "volume" in root else []):
+        with with_ids(self.world, [thing["instance"]], [root["volume"]] if "volume" in root else []):
             self.world.client("ec2").run_instances(
                 ImageId="ami-0123456789abcdef0",
                 InstanceType=thing.get("type", "m7i.large"),
@@ -128,7 +128,8 @@ class Instances(Behaviour):
 
     def instance(self, name: str) -> Any:
         """moto's instance."""
-        return ec2(self.world).get_multi_instances_by_id([name])[0]
+        with as_answered():
+            return ec2(self.world).get_multi_instances_by_id([name])[0]
 
     def machine(self, name: str) -> Machine:
         """What this behaviour knows of it; one that somebody else made is up."""

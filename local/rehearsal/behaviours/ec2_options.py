@@ -5,8 +5,8 @@ from __future__ import annotations
 from behaviour import Answer, Behaviour, Request, Thing, Unknown
 from world import World
 
-from behaviours.ec2 import GUEST_BOOTS, Instances
-from behaviours.ec2_things import later, only
+from behaviours.ec2 import GUEST_BOOTS, SKIPPED_SHUTDOWN, Instances
+from behaviours.ec2_things import later, only, seconds
 
 # No page of AWS says how long it takes. A plausible figure.
 REPLACEMENT = 180
@@ -19,6 +19,7 @@ class Options(Behaviour):
         super().__init__(world)
         self.tasks: dict[str, Thing] = {}
         self.givens = {"instance-is": self.given}
+        self.ailments = {"by-hand": self.ail_by_hand}
         self.apis = {
             "ec2:ModifyInstanceMaintenanceOptions": self.maintenance,
             "ec2:CreateReplaceRootVolumeTask": self.replace_root,
@@ -35,6 +36,14 @@ class Options(Behaviour):
         """An instance that is there already is of another `type`."""
         only(thing, "instance-is", "type")
         self.instances.instance(thing["instance-is"]).instance_type = thing["type"]
+
+    def ail_by_hand(self, thing: Thing) -> None:
+        """`after` a while somebody stops `id`, and with `starts: true` starts it again as soon as it has stopped."""
+        only(thing, "ail", "id", "after", "starts")
+        wait, request = seconds(thing["after"], "after"), {"InstanceIds": [thing["id"]]}
+        self.world.after(wait, lambda: self.instances.stop({**request, "SkipOsShutdown": True}))
+        if thing.get("starts", False):
+            self.world.after(wait + SKIPPED_SHUTDOWN + 10, lambda: self.instances.start(request))
 
     def described(self, request: Request, answer: Answer) -> None:
         """DescribeInstances names the maintenance options, which moto does not know."""

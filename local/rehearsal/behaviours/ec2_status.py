@@ -10,7 +10,7 @@ from world import World
 from behaviours.ebs import Volumes
 from behaviours.ebs_status import VolumeStatus
 from behaviours.ec2 import MENDS, Ill, Instances
-from behaviours.ec2_things import ec2, one_of, only, passes, seconds, tags_of
+from behaviours.ec2_things import as_answered, ec2, one_of, only, passes, seconds, tags_of
 
 METRICS = {
     "system": "StatusCheckFailed_System",
@@ -80,7 +80,8 @@ class Checks(Behaviour):
         only(request, "InstanceIds", "IncludeAllInstances", "Filters")
         held = ec2(self.world)
         wanted = request.get("InstanceIds")
-        found = held.get_multi_instances_by_id(wanted) if wanted else held.all_instances()
+        with as_answered():
+            found = held.get_multi_instances_by_id(wanted) if wanted else held.all_instances()
         if not request.get("IncludeAllInstances", False):
             found = [each for each in found if each.state == "running"]
         shown = [self._shown(each.id) for each in found]

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from behaviour import Request, Thing, Unknown
+from behaviour import ApiError, Request, Thing, Unknown
 from moto.backends import get_backend
+from moto.core.exceptions import ServiceException
 from moto.ec2.utils import filter_dict_attribute_mapping
 from world import World
 
@@ -28,14 +29,25 @@ def ec2(world: World) -> Any:
     return get_backend("ec2")[world.account][world.region]
 
 
+@contextmanager
+def as_answered() -> Iterator[None]:
+    """What moto itself raises inside of the `with` is an answer of the API."""
+    try:
+        yield
+    except ServiceException as error:
+        raise ApiError(error.code, error.message) from error
+
+
 def auto_scaling(world: World) -> Any:
     """moto's Auto Scaling of this account and region."""
     return get_backend("autoscaling")[world.account][world.region]
 
 
 @contextmanager
-def with_ids(instances: Iterable[str] = (), volumes: Iterable[str] = ()) -> Iterator[None]:
+def with_ids(world: World, instances: Iterable[str] = (), volumes: Iterable[str] = ()) -> Iterator[None]:
     """What moto makes inside of the `with` gets these ids first, in this order, and then ids of its own."""
+    # When it is first asked, moto makes volumes of its own, for its images.
+    world.client("ec2").describe_volumes()
     from moto.ec2.models import elastic_block_store as disks
     from moto.ec2.models import instances as machines
 
@@ -48,11 +60,11 @@ def with_ids(instances: Iterable[str] = (), volumes: Iterable[str] = ()) -> Iter
 
 
 def seconds(text: Any, what: str) -> int:
-    """A duration of a scenario: 30s, 10m, 2h, 1d."""
-    found = re.fullmatch(r"(\d+)([smhd])", str(text))
-    if not found:
-        raise Unknown(f"`{text}` as {what}; write 30s, 10m, 2h or 1d")
-    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    """A duration of a scenario: 30s, 10m30s, 2h, 1d."""
+    if not re.fullmatch(r"(\d+[smhd])+", str(text)):
+        raise Unknown(f"`{text}` as {what}; write 30s, 10m, 10m30s, 2h or 1d")
+    parts = re.findall(r"(\d+)([smhd])", str(text))
+    return sum(int(count) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for count, unit in parts)
 
 
 def later(world: World, after: int) -> datetime:
