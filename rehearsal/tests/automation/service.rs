@@ -100,7 +100,7 @@ fn runs_can_be_asked_for() {
     let get = json!({"AutomationExecutionId": id});
     let status = |answer: &Value| answer["AutomationExecutionStatus"].clone();
     assert_eq!(status(&service.get(&get).unwrap()["AutomationExecution"]), "Pending");
-    assert_eq!(service.due(), [id.clone()]);
+    assert_eq!(service.due(), std::slice::from_ref(&id));
     let run = service.run_mut(&id).unwrap();
     let actions = run.advance(2000, &mut Random::new(1));
     let [Action::Timer { token, at }] = actions[..] else { panic!("{actions:?}") };
