@@ -374,8 +374,8 @@ fn an_execution_is_described_as_the_api_does() {
             "StepExecutions": [
                 {
                     "StepName": "first", "Action": "aws:executeAwsApi", "StepStatus": "Success",
-                    "OnFailure": "step:late", "MaxAttempts": 1, "IsEnd": false, "IsCritical": true, "TimeoutSeconds": 25,
-                    "NextStep": "late",
+                    "OnFailure": "step:late", "MaxAttempts": 1, "IsEnd": false, "IsCritical": true,
+                    "TimeoutSeconds": 25, "NextStep": "late",
                     "ExecutionStartTime": "2026-01-05T12:00:00.000Z", "ExecutionEndTime": "2026-01-05T12:00:00.000Z",
                     "Outputs": {"N": ["2"]},
                 },
