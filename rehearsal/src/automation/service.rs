@@ -50,8 +50,8 @@ impl Service {
     }
 
     /// Adds a document, in place of one with its name. Automations that have been started keep theirs.
-    pub fn add(&mut self, document: Document) {
-        self.documents.insert(document.name().to_owned(), Arc::new(document));
+    pub fn add(&mut self, document: Arc<Document>) {
+        self.documents.insert(document.name().to_owned(), document);
     }
 
     /// `StartAutomationExecution`: the execution id. A run that has a place is in [`Self::due`] next.

@@ -4,13 +4,14 @@ use crate::drive::document;
 use healstack_rehearsal::automation::{Action, Document, Limits, Service, Status, status_event};
 use healstack_rehearsal::{Millis, Random};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const TOKEN: &str = "0a1b2c3d-0000-4000-8000-00000000000f";
 
 fn service(concurrent: usize, queue: usize) -> Service {
     let mut service = Service::new(Limits { starts_per_second: 1, concurrent, queue });
     let nap = json!([{"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT10S"}}]);
-    service.add(Document::load("heal--nap", &document(nap)).unwrap());
+    service.add(Arc::new(Document::load("heal--nap", &document(nap)).unwrap()));
     service
 }
 
