@@ -116,6 +116,17 @@ class Limits(Account):
         self.assertEqual(self.modification()["TargetIops"], 7000)
         self.assertEqual(self.refused("ModifyVolume", VolumeId=VOLUME, Iops=8000), "VolumeModificationRateExceeded")
 
+    def test_some_modifications_begin_late_or_fail(self) -> None:
+        self.world.ail({"ail": "modification", "id": VOLUME, "begins": "10m"})
+        self.call("ModifyVolume", VolumeId=VOLUME, Iops=4000)
+        self.passes(9)
+        self.assertEqual((self.modification()["ModificationState"], self.shown()["Iops"]), ("modifying", 3000))
+        self.passes(60)
+        self.world.ail({"ail": "modification", "id": VOLUME, "state": "failed"})
+        self.call("ModifyVolume", VolumeId=VOLUME, Iops=5000)
+        self.passes(1)
+        self.assertEqual((self.modification()["ModificationState"], self.shown()["Iops"]), ("failed", 4000))
+
     def test_what_gp3_cannot_have_is_refused(self) -> None:
         self.assertEqual(self.refused("ModifyVolume", VolumeId=VOLUME, Throughput=1000), "InvalidParameterValue")
 
@@ -149,6 +160,11 @@ class Stalled(Account):
         self.assertEqual(self.status(), "impaired")
         self.passes(2)
         self.assertEqual(self.status(), "ok")
+        self.world.ail({"ail": "volume", "id": VOLUME, "for": "1m", "leaves": "warning"})
+        self.passes(2)
+        self.assertEqual(self.status(), "warning")
+        self.world.ail({"ail": "volume", "id": VOLUME, "for": "1m"})
+        self.passes(2)
         self.world.ail({"ail": "volume", "id": VOLUME, "until": "start"})
         self.off()
         self.assertEqual(self.status(), "impaired")

@@ -59,10 +59,10 @@ class Limits(Behaviour):
             self.world.after(seconds(thing["for"], "for"), lambda: self.wanted.pop(thing["id"], None))
 
     def ail_modification(self, thing: Thing) -> None:
-        """The next modification of volume `id`: it `takes: 7h` to complete, stays in `state: modifying`, or comes to
+        """The next modification of volume `id`: `begins: 5m` to optimize, `takes: 7h`, stays `modifying`, or comes to
         `failed`.
         """
-        only(thing, "ail", "id", "takes", "state")
+        only(thing, "ail", "id", "begins", "takes", "state")
         one_of(thing.get("state", "failed"), "state", "modifying", "failed")
         self.next[thing["id"]] = thing
 
@@ -86,14 +86,15 @@ class Limits(Behaviour):
         odd = self.next.pop(volume.id, {})
         takes = max(AT_LEAST, A_TEBIBYTE * volume.size // 1024)
         takes = seconds(odd["takes"], "takes") if "takes" in odd else takes
-        moments = (self.world.now, later(self.world, MODIFYING), later(self.world, MODIFYING + takes))
+        begins = seconds(odd["begins"], "begins") if "begins" in odd else MODIFYING
+        moments = (self.world.now, later(self.world, begins), later(self.world, begins + takes))
         made = Modification(volume, "modifying", *moments, before, target, (volume.volume_type, kind))
         earlier.append(made)
         if odd.get("state") == "failed":
             self.world.after(MODIFYING, lambda: setattr(made, "state", "failed"))
         elif odd.get("state") != "modifying":
-            self.world.after(MODIFYING, lambda: self._optimizes(made))
-            self.world.after(MODIFYING + takes, lambda: setattr(made, "state", "completed"))
+            self.world.after(begins, lambda: self._optimizes(made))
+            self.world.after(begins + takes, lambda: setattr(made, "state", "completed"))
         return {"VolumeModification": self._shown(made)}
 
     def _optimizes(self, made: Modification) -> None:

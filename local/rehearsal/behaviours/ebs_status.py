@@ -43,26 +43,29 @@ class VolumeStatus(Behaviour):
         self.apis = {"ec2:DescribeVolumeStatus": self.describe, "ec2:EnableVolumeIO": self.enable}
 
     def ail(self, thing: Thing) -> None:
-        """`id` completes no I/O: `io: stalled`, or `disabled` for inconsistent data; `until: start`, `enable-io` or
-        `never`, or `for` a while.
+        """`id` completes no I/O: `io: stalled`, or `disabled` for inconsistent data.
+
+        `until: start`, `enable-io` or `never`, or `for` a while, which may leave it slow: `leaves: warning`.
         """
-        only(thing, "ail", "id", "io", "until", "for")
+        only(thing, "ail", "id", "io", "until", "for", "leaves")
         volume = self.world.behaviour(Volumes).volume(thing["id"])
         io = one_of(thing.get("io", "stalled"), "io", "stalled", "disabled")
         until = one_of(thing.get("until", "never"), "until", "start", "enable-io", "never")
         session = self._session(volume)
         stall = self.stalls[volume.id] = Stall(self.world.now, io, until, session)
         if "for" in thing:
-            self.world.after(seconds(thing["for"], "for"), lambda: self._over(volume.id, stall))
+            leaves = one_of(thing.get("leaves", "ok"), "leaves", "ok", "warning")
+            self.world.after(seconds(thing["for"], "for"), lambda: self._over(volume.id, stall, leaves))
 
     def _session(self, volume: Any) -> int:
         if not volume.attachment:
             return 0
         return int(self.world.behaviour(Instances).machine(volume.attachment.instance.id).session)
 
-    def _over(self, name: str, stall: Stall) -> None:
+    def _over(self, name: str, stall: Stall, leaves: str) -> None:
         if self.stalls.get(name) is stall:
             del self.stalls[name]
+            self.world.behaviour(Volumes).disk(name).status = "" if leaves == "ok" else leaves
 
     def stall(self, volume: Any) -> Stall | None:
         """What stalls a volume now. EC2 user guide, "Status checks for Amazon EC2 instances": a stop and start may mend

@@ -162,7 +162,8 @@ mod tests {
             (
                 json!({"NextStep": "n", "And": [
                     {"Variable": "{{ a.Text }}", "StringEquals": "Word"},
-                    {"Or": [{"Variable": "{{ a.Number }}", "NumericEquals": 1}, {"Variable": "{{a.Truth}}", "BooleanEquals": true}]},
+                    {"Or": [{"Variable": "{{ a.Number }}", "NumericEquals": 1},
+                            {"Variable": "{{a.Truth}}", "BooleanEquals": true}]},
                 ]}),
                 true,
             ),

@@ -4,8 +4,8 @@ use super::run::Run;
 use super::text;
 use serde_json::{Value, json};
 
-/// `EC2 Automation Execution Status-change Notification` as the default bus gets it (user guide, Automation event examples):
-/// `source`, `detail-type`, `resources`, `detail`.
+/// `EC2 Automation Execution Status-change Notification` as the default bus gets it (user guide, Automation event
+/// examples): `source`, `detail-type`, `resources`, `detail`.
 #[must_use]
 pub fn status_event(run: &Run, account: &str, region: &str) -> Value {
     let arn = format!("arn:aws:ssm:{region}:{account}");

@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub struct Limits {
     /// Calls of `StartAutomationExecution` in a second, and of `StopAutomationExecution`.
     pub starts_per_second: i64,
-    /// Automations that run at once, without adaptive concurrency. Those that only sleep or wait for people have places of
-    /// their own on AWS; here they take one as well, which makes the queue no shorter than it is.
+    /// Automations that run at once, without adaptive concurrency. Those that only sleep or wait for people have places
+    /// of their own on AWS; here they take one as well, which makes the queue no shorter than it is.
     pub concurrent: usize,
     /// Automations that wait for a place.
     pub queue: usize,

@@ -62,8 +62,8 @@ fn collect(value: &Value, found: &mut BTreeSet<String>) -> bool {
     }
 }
 
-/// The value with its references replaced: with their type where one is the whole text, as text inside of one. The error
-/// is the name that has no value.
+/// The value with its references replaced: with their type where one is the whole text, as text inside of one. The
+/// error is the name that has no value.
 pub(super) fn substitute(value: &Value, lookup: &dyn Fn(&str) -> Option<Value>) -> Result<Value, String> {
     match value {
         Value::String(text) => match whole(text) {
@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_reference_keeps_its_type_unless_it_is_inside_a_text() {
-        let value = json!({"n": "{{ a.Number }}", "t": "{{Text}} of {{ a.Number }}", "l": "{{ List }}", "k": [true, "{{ Text }}"]});
+        let value = json!({"n": "{{ a.Number }}", "t": "{{Text}} of {{ a.Number }}", "l": "{{ List }}",
+            "k": [true, "{{ Text }}"]});
         let made = json!({"n": 5, "t": "x of 5", "l": ["y"], "k": [true, "x"]});
         assert_eq!(substitute(&value, &lookup), Ok(made));
         assert_eq!(substitute(&json!(["{{ b.None }}"]), &lookup), Err("b.None".into()));

@@ -3,6 +3,7 @@
 use healstack_rehearsal::automation::{Action, Run};
 use healstack_rehearsal::{AwsError, Random};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// How the outside behaves, each in percent.
 #[derive(Debug, Clone, Copy)]
@@ -17,11 +18,14 @@ pub(crate) struct Mood {
     pub(crate) desired: u64,
     /// Outputs that have a value that a branch asks for.
     pub(crate) asked: u64,
+    /// Decides for each step, with this seed, whether its property is as wanted however often it is looked at.
+    pub(crate) fixed: Option<u64>,
 }
 
 /// Answers what a run asks now.
 pub(crate) fn answer(
     content: &Value,
+    asked: &Asked,
     run: &Run,
     action: &Action,
     mood: Mood,
@@ -41,9 +45,9 @@ pub(crate) fn answer(
         Action::Approval { .. } => {
             json!({"ApprovalStatus": if random.chance(mood.desired) { "Approved" } else { "Rejected" }})
         }
-        Action::Script { .. } => outputs(content, step, mood, random).get("Payload").cloned().unwrap_or(json!({})),
+        Action::Script { .. } => outputs(asked, step, mood, random).get("Payload").cloned().unwrap_or(json!({})),
         _ if step["inputs"].get("PropertySelector").is_some() => property(run, step, mood, random),
-        _ => outputs(content, step, mood, random),
+        _ => outputs(asked, step, mood, random),
     }))
 }
 
@@ -59,7 +63,13 @@ fn property(run: &Run, step: &Value, mood: Mood, random: &mut Random) -> Value {
         return answer;
     }
     let desired = &step["inputs"]["DesiredValues"][0];
-    let value = if random.chance(mood.desired) { desired.clone() } else { json!("otherwise") };
+    let of_step = |seed: u64| {
+        let name = step["name"].as_str().unwrap();
+        let mixed = name.bytes().fold(seed, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        Random::new(mixed).chance(mood.desired)
+    };
+    let is_desired = mood.fixed.map_or_else(|| random.chance(mood.desired), of_step);
+    let value = if is_desired { desired.clone() } else { json!("unwanted") };
     let value = match value.as_str().unwrap() {
         "True" => json!(true),
         "False" => json!(false),
@@ -83,16 +93,19 @@ fn resolved(run: &Run, text: &str) -> String {
     format!("{before}{value}{after}")
 }
 
-fn outputs(content: &Value, step: &Value, mood: Mood, random: &mut Random) -> Value {
+fn outputs(asked: &Asked, step: &Value, mood: Mood, random: &mut Random) -> Value {
     let mut answer = json!({});
     for output in step["outputs"].as_array().into_iter().flatten() {
         if random.chance(mood.missing) {
             continue;
         }
         let name = format!("{{{{ {}.{} }}}}", step["name"].as_str().unwrap(), output["Name"].as_str().unwrap());
-        let asked = asked(content, &name);
+        let of = |name: &str| asked.get(name).map_or(&[][..], Vec::as_slice);
+        let wanted = of(output["Selector"].as_str().unwrap());
+        let asked = if !wanted.is_empty() && random.chance(20) { wanted } else { of(&name) };
         let value = if !asked.is_empty() && random.chance(mood.asked) {
-            asked[usize::try_from(random.below(asked.len() as u64)).unwrap()].clone()
+            let last = if random.chance(30) { 1 } else { asked.len() as u64 };
+            asked[usize::try_from(random.below(last)).unwrap()].clone()
         } else {
             match output["Type"].as_str().unwrap() {
                 "Integer" => json!(random.below(5)),
@@ -108,27 +121,37 @@ fn outputs(content: &Value, step: &Value, mood: Mood, random: &mut Random) -> Va
     answer
 }
 
-/// Values that branches compare a variable with, and values beside them.
-fn asked(value: &Value, variable: &str) -> Vec<Value> {
+/// Values that branches compare variables with, or values beside them, by variable; and desired values by selector.
+pub(crate) type Asked = BTreeMap<String, Vec<Value>>;
+
+/// What a document's branches ask.
+pub(crate) fn asked(value: &Value, found: &mut Asked) {
     match value {
-        Value::Object(members) if members.get("Variable").is_some_and(|name| name == variable) => members
-            .iter()
-            .filter(|(operator, _)| !["Variable", "NextStep"].contains(&operator.as_str()))
-            .flat_map(|(operator, operand)| match operator.as_str() {
-                "NumericGreater" => vec![json!(operand.as_i64().unwrap() + 1)],
-                "NumericLesser" => vec![json!(operand.as_i64().unwrap() - 1)],
-                "StartsWith" => vec![json!(format!("{}rest", operand.as_str().unwrap()))],
-                _ => vec![operand.clone()],
-            })
-            .collect(),
-        Value::Object(members) => members.values().flat_map(|member| asked(member, variable)).collect(),
-        Value::Array(elements) => elements.iter().flat_map(|element| asked(element, variable)).collect(),
-        _ => Vec::new(),
+        Value::Object(members) => {
+            if let Some(Value::String(variable)) = members.get("Variable") {
+                let operations = members.iter().filter(|(name, _)| !["Variable", "NextStep"].contains(&name.as_str()));
+                found.entry(variable.clone()).or_default().extend(operations.map(|(operator, operand)| {
+                    match operator.as_str() {
+                        "NumericGreater" => json!(operand.as_i64().unwrap() + 1),
+                        "NumericLesser" => json!(operand.as_i64().unwrap() - 1),
+                        "StartsWith" => json!(format!("{}rest", operand.as_str().unwrap())),
+                        _ => operand.clone(),
+                    }
+                }));
+            }
+            // What a step waits for is what an output of the same place may well be.
+            if let Some(Value::String(selector)) = members.get("PropertySelector") {
+                found.entry(selector.clone()).or_default().push(members["DesiredValues"][0].clone());
+            }
+            members.values().for_each(|member| asked(member, found));
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| asked(element, found)),
+        _ => {}
     }
 }
 
 /// Puts a value where a selector looks.
-fn put(mut place: &mut Value, selector: &str, value: Value) {
+fn put(mut place: &mut Value, selector: &str, mut value: Value) {
     let mut rest = &selector[1..];
     while !rest.is_empty() {
         let (index, name, after) = if let Some(after) = rest.strip_prefix("['") {
@@ -156,7 +179,10 @@ fn put(mut place: &mut Value, selector: &str, value: Value) {
         let list = place.as_array_mut().unwrap();
         let at = match index {
             "-1" => list.len().max(1) - 1,
-            "*" => 0,
+            "*" => {
+                value = value[0].take();
+                0
+            }
             index => index.parse().unwrap(),
         };
         while list.len() <= at {
@@ -164,5 +190,8 @@ fn put(mut place: &mut Value, selector: &str, value: Value) {
         }
         place = &mut list[at];
     }
-    *place = value;
+    // Two outputs may look at one place.
+    if place.is_null() {
+        *place = value;
+    }
 }

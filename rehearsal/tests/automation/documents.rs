@@ -65,7 +65,9 @@ fn what_is_not_known_is_an_error() {
             "DesiredValues",
         ),
         (
-            json!({"name": "a", "action": "aws:executeScript", "inputs": {"Runtime": "python3.8", "Handler": "f", "Script": ""}}),
+            json!({"name": "a", "action": "aws:executeScript", "inputs": {
+                "Runtime": "python3.8", "Handler": "f", "Script": "",
+            }}),
             "python3.8",
         ),
         (
@@ -157,7 +159,9 @@ fn a_document_without_a_step_goes_on_after_it() {
         "name": "get", "action": "aws:executeAwsApi", "inputs": {"Service": "ec2", "Api": "Get"},
         "outputs": [{"Name": "N", "Selector": "$.N", "Type": "String"}],
     });
-    let put = json!({"name": "put", "action": "aws:executeAwsApi", "inputs": {"Service": "ec2", "Api": "Put", "N": "{{ get.N }}"}});
+    let put = json!({"name": "put", "action": "aws:executeAwsApi", "inputs": {
+        "Service": "ec2", "Api": "Put", "N": "{{ get.N }}",
+    }});
     let document = Document::load("d", &self::document(json!([get, put, nap("end")]))).unwrap();
     assert!(document.without_step("get").is_none() && document.without_step("put").is_some());
 }

@@ -4,13 +4,14 @@ use crate::drive::document;
 use healstack_rehearsal::automation::{Action, Document, Limits, Service, Status, status_event};
 use healstack_rehearsal::{Millis, Random};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const TOKEN: &str = "0a1b2c3d-0000-4000-8000-00000000000f";
 
 fn service(concurrent: usize, queue: usize) -> Service {
     let mut service = Service::new(Limits { starts_per_second: 1, concurrent, queue });
     let nap = json!([{"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT10S"}}]);
-    service.add(Document::load("heal--nap", &document(nap)).unwrap());
+    service.add(Arc::new(Document::load("heal--nap", &document(nap)).unwrap()));
     service
 }
 
@@ -100,7 +101,7 @@ fn runs_can_be_asked_for() {
     let get = json!({"AutomationExecutionId": id});
     let status = |answer: &Value| answer["AutomationExecutionStatus"].clone();
     assert_eq!(status(&service.get(&get).unwrap()["AutomationExecution"]), "Pending");
-    assert_eq!(service.due(), [id.clone()]);
+    assert_eq!(service.due(), std::slice::from_ref(&id));
     let run = service.run_mut(&id).unwrap();
     let actions = run.advance(2000, &mut Random::new(1));
     let [Action::Timer { token, at }] = actions[..] else { panic!("{actions:?}") };

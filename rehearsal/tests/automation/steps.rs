@@ -50,8 +50,10 @@ fn requests_have_the_types_that_they_are_written_with() {
         call(
             "second",
             json!({"inputs": {
-                "Service": "ec2", "Api": "Do", "N": "{{ first.Number }}", "T": "{{ first.Text }}", "L": "{{ first.All }}",
-                "Flag": "{{ Flag }}", "Names": "{{ Names }}", "Literal": 7, "Inside": "{{ Id }}/{{ first.Number }}/{{ Flag }}",
+                "Service": "ec2", "Api": "Do",
+                "N": "{{ first.Number }}", "T": "{{ first.Text }}", "L": "{{ first.All }}",
+            "Flag": "{{ Flag }}", "Names": "{{ Names }}", "Literal": 7,
+                "Inside": "{{ Id }}/{{ first.Number }}/{{ Flag }}",
                 "At": "{{ global:DATE_TIME }}", "Run": "{{ automation:EXECUTION_ID }}",
             }})
         ),
@@ -75,7 +77,9 @@ fn an_output_that_is_not_there_fails_whoever_needs_it() {
         {"name": "asks", "action": "aws:branch", "inputs": {
             "Choices": [{"NextStep": "never", "Variable": "{{ first.Gone }}", "StringEquals": "x"}], "Default": "needs",
         }},
-        call("needs", json!({"inputs": {"Service": "ec2", "Api": "Do", "It": "{{ first.Gone }}"}, "onFailure": "step:late"})),
+        call("needs", json!({
+            "inputs": {"Service": "ec2", "Api": "Do", "It": "{{ first.Gone }}"}, "onFailure": "step:late",
+        })),
         call("never", json!({})),
         call("late", json!({})),
     ]);
@@ -250,7 +254,10 @@ fn a_branch_without_a_true_choice_goes_on_or_ends() {
 fn scripts_give_their_payload_and_fail_as_they_raise() {
     let script = json!({
         "name": "compute", "action": "aws:executeScript", "timeoutSeconds": 60,
-        "inputs": {"Runtime": "python3.11", "Handler": "f", "InputPayload": {"n": "{{ Count }}"}, "Script": "def f(e, c): pass"},
+        "inputs": {
+            "Runtime": "python3.11", "Handler": "f", "InputPayload": {"n": "{{ Count }}"},
+            "Script": "def f(e, c): pass",
+        },
         "outputs": [{"Name": "Twice", "Selector": "$.Payload.twice", "Type": "Integer"}],
     });
     let after = call("after", json!({"inputs": {"Service": "ec2", "Api": "Do", "N": "{{ compute.Twice }}"}}));
@@ -366,8 +373,9 @@ fn an_execution_is_described_as_the_api_does() {
             "Outputs": {},
             "StepExecutions": [
                 {
-                    "StepName": "first", "Action": "aws:executeAwsApi", "StepStatus": "Success", "OnFailure": "step:late",
-                    "MaxAttempts": 1, "IsEnd": false, "IsCritical": true, "TimeoutSeconds": 25, "NextStep": "late",
+                    "StepName": "first", "Action": "aws:executeAwsApi", "StepStatus": "Success",
+                    "OnFailure": "step:late", "MaxAttempts": 1, "IsEnd": false, "IsCritical": true,
+                    "TimeoutSeconds": 25, "NextStep": "late",
                     "ExecutionStartTime": "2026-01-05T12:00:00.000Z", "ExecutionEndTime": "2026-01-05T12:00:00.000Z",
                     "Outputs": {"N": ["2"]},
                 },
