@@ -59,8 +59,7 @@ pub(crate) fn figures(subject: &Subject, failure: Millis, records: &[Record]) ->
     let until = ended.unwrap_or(Millis::MAX);
     let changed = after()
         .filter(|record| record.at >= began && record.at <= until)
-        .filter(|record| matches!(&record.what, What::Call { by, changes: true, .. } if *by == subject.document))
-        .last()
+        .rfind(|record| matches!(&record.what, What::Call { by, changes: true, .. } if *by == subject.document))
         .map(|record| record.at);
     figures.action = changed.map(|at| seconds(began, at));
     figures.verification = changed.zip(ended).map(|(changed, ended)| seconds(changed, ended));

@@ -126,7 +126,7 @@ impl Actor<'_> {
             }
             Cause::Agent(message) => {
                 let topic = format!("{}agent-events", self.subject.guard.trim_end_matches("guard"));
-                self.engine.publish_agent_event(&topic, message)?;
+                self.engine.publish_agent_event(&topic, message);
                 format!("an agent says {}", message["status"].as_str().unwrap_or_default())
             }
             Cause::Answer { approve } => {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What a path leads to; `None` where it leads nowhere. The error says what of the path is not understood.
-pub fn select<'a>(value: &'a Value, path: &str) -> Result<Option<&'a Value>, String> {
+pub(crate) fn select<'a>(value: &'a Value, path: &str) -> Result<Option<&'a Value>, String> {
     let mut rest = path.strip_prefix('$').ok_or_else(|| format!("the path `{path}`: it must begin with $"))?;
     let mut found = Some(value);
     while !rest.is_empty() {

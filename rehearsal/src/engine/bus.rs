@@ -1,10 +1,10 @@
 //! The default event bus: rules, deliveries and their retries, and the ways of messages of agents.
 
 use super::{Due, Engine};
+use crate::Millis;
 use crate::faults::{CallFate, Faults, delay};
 use crate::log::What;
 use crate::time::{MINUTE, SECOND, iso_seconds};
-use crate::{Millis, Unsupported};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl<F: Faults> Engine<'_, F> {
         }
     }
 
-    pub(super) fn deliver(&mut self, mut delivery: Delivery) -> Result<(), Unsupported> {
+    pub(super) fn deliver(&mut self, mut delivery: Delivery) {
         let deployment = self.deployment;
         let rule = &deployment.rules[delivery.rule];
         let target = &rule.targets()[delivery.target];
@@ -68,17 +68,19 @@ impl<F: Faults> Engine<'_, F> {
                 let tags = BTreeMap::new();
                 self.watch.put(self.now, &sample.namespace, &sample.name, &sample.dimensions, &tags, &[sample.value]);
             }
-            return Ok(());
+            return;
         }
         let fate = self.faults.call(self.now, &mut self.random, "stepfunctions", "StartExecution");
         if !matches!(fate, CallFate::Refused(_) | CallFate::Unanswered { done: false }) {
-            let input = target.input(&delivery.event, self.now).map_err(|error| {
-                Unsupported::new(format!("rule {}", rule.name()), format!("an input that cannot be made: {error}"))
-            })?;
+            // What makes no JSON is given up at once, as a request that cannot become right.
+            let Ok(input) = target.input(&delivery.event, self.now) else {
+                self.log.add(self.now, What::DeadLetter { target: target.arn.clone() });
+                return;
+            };
             let name = self.random.uuid();
-            self.start_machine(&target.arn, name, input)?.ok();
-            if !matches!(fate, CallFate::Unanswered { .. }) {
-                return Ok(());
+            let started = self.start_machine(&target.arn, name, input);
+            if started.is_ok() && !matches!(fate, CallFate::Unanswered { .. }) {
+                return;
             }
         }
         let wait = (FIRST_RETRY << delivery.tried.min(10)).min(LONGEST_RETRY);
@@ -91,11 +93,10 @@ impl<F: Faults> Engine<'_, F> {
         } else {
             self.queue.push(at, Due::Deliver(delivery));
         }
-        Ok(())
     }
 
     /// A message on a topic, by a queue that is subscribed to it and a pipe, to a state machine: how agents' events come.
-    pub fn publish_agent_event(&mut self, topic: &str, message: &Value) -> Result<(), Unsupported> {
+    pub fn publish_agent_event(&mut self, topic: &str, message: &Value) {
         let deployment = self.deployment;
         let queues = deployment.subscriptions.iter().filter(|(from, _)| from.ends_with(&format!(":{topic}")));
         let queues: Vec<&String> = queues.map(|(_, queue)| queue).collect();
@@ -114,6 +115,5 @@ impl<F: Faults> Engine<'_, F> {
                 self.start_later(at, machine, name, record);
             }
         }
-        Ok(())
     }
 }

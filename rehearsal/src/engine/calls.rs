@@ -55,7 +55,7 @@ impl<F: Faults> Engine<'_, F> {
             _ => Value::Object(Map::new()),
         };
         let name = request["name"].as_str().map_or_else(|| self.random.uuid(), str::to_owned);
-        self.start_machine(&target, name, input)
+        Ok(self.start_machine(&target, name, input))
     }
 
     fn publish(&mut self, api: &str, request: &Value) -> Result<Result<Value, AwsError>, Unsupported> {

@@ -4,7 +4,7 @@ use super::{Asker, Call, Due, Engine};
 use crate::faults::Faults;
 use crate::log::What;
 use crate::states::{self, Action, Execution, Status};
-use crate::{AwsError, Millis, Unsupported};
+use crate::{AwsError, Millis};
 use healstack_model::ledger::RuleId;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -24,26 +24,21 @@ pub(super) struct Executions {
 impl<F: Faults> Engine<'_, F> {
     /// `StartExecution`. Names are idempotent as the Step Functions API reference says: the same name and input as a running execution
     /// answers with that one, anything else is `ExecutionAlreadyExists`.
-    pub(super) fn start_machine(
-        &mut self,
-        target: &str,
-        name: String,
-        input: Value,
-    ) -> Result<Result<Value, AwsError>, Unsupported> {
+    pub(super) fn start_machine(&mut self, target: &str, name: String, input: Value) -> Result<Value, AwsError> {
         let deployment = self.deployment;
         let Some(machine) = deployment.machine(target) else {
             let message = format!("State Machine Does Not Exist: '{target}'");
-            return Ok(Err(AwsError::client("StateMachineDoesNotExist", message)));
+            return Err(AwsError::client("StateMachineDoesNotExist", message));
         };
         let arn = format!("{}:{name}", machine.arn().replace(":stateMachine:", ":execution:"));
         let answer = json!({"executionArn": arn, "startDate": crate::time::iso(self.now)});
         let key = (machine.arn().to_owned(), name.clone());
         if let Some((index, before)) = self.executions.names.get(&key) {
-            return Ok(if self.executions.live[*index].is_some() && *before == input {
+            return if self.executions.live[*index].is_some() && *before == input {
                 Ok(answer)
             } else {
                 Err(AwsError::client("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'")))
-            });
+            };
         }
         let index = self.executions.live.len();
         let about = about(&self.deployment.prefix, &input);
@@ -54,8 +49,8 @@ impl<F: Faults> Engine<'_, F> {
         let execution = Execution::new(std::sync::Arc::clone(machine), arn, name, input, self.now);
         self.executions.live.push(Some(Box::new(execution)));
         self.log.add(self.now, What::Began { machine: short(machine.arn()), execution: index });
-        self.drive_execution(index)?;
-        Ok(Ok(answer))
+        self.drive_execution(index);
+        Ok(answer)
     }
 
     /// The same at a later moment.
@@ -66,35 +61,31 @@ impl<F: Faults> Engine<'_, F> {
         self.queue.push(at, Due::Start(index));
     }
 
-    pub(super) fn start_pending(&mut self, index: usize) -> Result<(), Unsupported> {
-        match self.executions.pending.remove(&index) {
-            Some((target, name, input)) => self.start_machine(&target, name, input).map(drop),
-            None => Ok(()),
+    pub(super) fn start_pending(&mut self, index: usize) {
+        if let Some((target, name, input)) = self.executions.pending.remove(&index)
+            && self.start_machine(&target, name, input).is_err()
+        {
+            self.log.add(self.now, What::DeadLetter { target });
         }
     }
 
-    pub(super) fn answer_execution(
-        &mut self,
-        index: usize,
-        token: states::Token,
-        answer: Result<Value, AwsError>,
-    ) -> Result<(), Unsupported> {
+    pub(super) fn answer_execution(&mut self, index: usize, token: states::Token, answer: Result<Value, AwsError>) {
         if let Some(execution) = &mut self.executions.live[index] {
             execution.answer_call(token, answer);
         }
-        self.drive_execution(index)
+        self.drive_execution(index);
     }
 
-    pub(super) fn fire_execution(&mut self, index: usize, token: states::Token) -> Result<(), Unsupported> {
+    pub(super) fn fire_execution(&mut self, index: usize, token: states::Token) {
         if let Some(execution) = &mut self.executions.live[index] {
             execution.fire(token);
         }
-        self.drive_execution(index)
+        self.drive_execution(index);
     }
 
     /// Runs an execution as far as it goes.
-    fn drive_execution(&mut self, index: usize) -> Result<(), Unsupported> {
-        let Some(execution) = &mut self.executions.live[index] else { return Ok(()) };
+    fn drive_execution(&mut self, index: usize) {
+        let Some(execution) = &mut self.executions.live[index] else { return };
         let machine = short(execution.machine().arn());
         if self.faults.dies(self.now, &mut self.random) {
             execution.abort(self.now);
@@ -111,7 +102,7 @@ impl<F: Faults> Engine<'_, F> {
             }
         }
         let (status, output) = match status {
-            Status::Running => return Ok(()),
+            Status::Running => return,
             Status::Succeeded { output } => ("Succeeded".to_owned(), output),
             Status::Failed { error, cause } => (error, Value::String(cause)),
             Status::TimedOut => ("States.Timeout".to_owned(), Value::Null),
@@ -120,7 +111,6 @@ impl<F: Faults> Engine<'_, F> {
         self.executions.live[index] = None;
         let about = self.executions.about.remove(&index).unwrap_or_default();
         self.log.add(self.now, What::Ended { machine, execution: index, about, status, output });
-        Ok(())
     }
 }
 

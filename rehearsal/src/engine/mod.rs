@@ -119,7 +119,7 @@ impl<'a, F: Faults> Engine<'a, F> {
             let first = i64::try_from(random.below(u64::try_from(*period).unwrap_or(1))).unwrap_or_default();
             queue.push(start + first, Due::Schedule(index));
         }
-        let mut engine = Self {
+        let engine = Self {
             deployment,
             workload,
             faults,
@@ -175,13 +175,25 @@ impl<'a, F: Faults> Engine<'a, F> {
 
     fn perform(&mut self, due: Due) -> Result<(), Unsupported> {
         match due {
-            Due::Arrive(asker, call, answered) => self.arrive(asker, call, answered),
-            Due::Answer(Asker::Execution(index, token), answer) => self.answer_execution(index, token, answer),
+            Due::Arrive(asker, call, answered) => self.arrive(asker, &call, answered),
+            Due::Answer(Asker::Execution(index, token), answer) => {
+                self.answer_execution(index, token, answer);
+                Ok(())
+            }
             Due::Answer(Asker::Run(run, token), answer) => self.answer_run(&run, token, answer),
-            Due::Timer(Asker::Execution(index, token)) => self.fire_execution(index, token),
+            Due::Timer(Asker::Execution(index, token)) => {
+                self.fire_execution(index, token);
+                Ok(())
+            }
             Due::Timer(Asker::Run(run, token)) => self.fire_run(&run, token),
-            Due::Deliver(delivery) => self.deliver(delivery),
-            Due::Start(index) => self.start_pending(index),
+            Due::Deliver(delivery) => {
+                self.deliver(delivery);
+                Ok(())
+            }
+            Due::Start(index) => {
+                self.start_pending(index);
+                Ok(())
+            }
             Due::Minute => self.minute(),
             Due::Evaluate => self.evaluate(),
             Due::Schedule(index) => {
@@ -189,7 +201,10 @@ impl<'a, F: Faults> Engine<'a, F> {
                 self.queue.push(self.now + period, Due::Schedule(index));
                 // The schedule retries nothing (MaximumRetryAttempts 0), and the next is the next.
                 let name = self.random.uuid();
-                self.start_machine(target, name, Value::Object(serde_json::Map::new())).map(drop)
+                if self.start_machine(target, name, Value::Object(serde_json::Map::new())).is_err() {
+                    self.log.add(self.now, What::DeadLetter { target: target.clone() });
+                }
+                Ok(())
             }
             Due::Workload => {
                 self.planned = None;
@@ -247,10 +262,10 @@ impl<'a, F: Faults> Engine<'a, F> {
     }
 
     /// A call is done; whether its answer finds its way back is decided already.
-    fn arrive(&mut self, asker: Asker, call: Call, answered: bool) -> Result<(), Unsupported> {
-        let answer = self.serve(&call)?;
+    fn arrive(&mut self, asker: Asker, call: &Call, answered: bool) -> Result<(), Unsupported> {
+        let answer = self.serve(call)?;
         if answered {
-            self.record_call(&call, answer.as_ref().err().map_or("", |error| error.code.as_str()));
+            self.record_call(call, answer.as_ref().err().map_or("", |error| error.code.as_str()));
             let way = CALL.0 + i64::try_from(self.random.below(CALL.1)).unwrap_or_default();
             self.queue.push(self.now + way / 2, Due::Answer(asker, answer));
         }

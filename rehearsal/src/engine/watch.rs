@@ -59,7 +59,9 @@ impl Watch {
     }
 
     fn put_metric(&mut self, at: Millis, metric: &MetricId, values: &[f64]) {
-        values.iter().for_each(|value| self.store.put(metric, at, *value));
+        for value in values {
+            self.store.put(metric, at, *value);
+        }
     }
 }
 
@@ -75,7 +77,9 @@ impl<F: Faults> Engine<'_, F> {
         self.watch.series.retain(|series| series.until > now - MINUTE);
         let series: Vec<(MetricId, Vec<f64>)> =
             self.watch.series.iter().map(|series| (series.metric.clone(), series.values.clone())).collect();
-        series.iter().for_each(|(metric, values)| self.watch.put_metric(at, metric, values));
+        for (metric, values) in &series {
+            self.watch.put_metric(at, metric, values);
+        }
         let lookback = self.watch.lookback;
         self.watch.store.prune(now - lookback);
         self.queue.push(now + MINUTE, Due::Minute);
