@@ -10,33 +10,33 @@ use std::rc::Rc;
 
 /// One instance.
 #[derive(Debug, Clone)]
-pub struct Host {
-    pub id: String,
-    pub ill: bool,
-    pub running: bool,
+pub(crate) struct Host {
+    pub(crate) id: String,
+    pub(crate) ill: bool,
+    pub(crate) running: bool,
     /// Starts that it takes until it is well; the rest does not help.
-    pub stubborn: u64,
+    pub(crate) stubborn: u64,
     /// Times at which it falls ill.
-    pub falls_ill: Vec<Millis>,
+    pub(crate) falls_ill: Vec<Millis>,
     /// Whether it recovers by itself, and when.
-    pub recovers: Option<Millis>,
+    pub(crate) recovers: Option<Millis>,
     /// Since when it has been ill without a break.
-    pub ill_since: Option<Millis>,
-    pub stops: u64,
+    pub(crate) ill_since: Option<Millis>,
+    pub(crate) stops: u64,
 }
 
-pub type Hosts = Rc<RefCell<Vec<Host>>>;
+pub(crate) type Hosts = Rc<RefCell<Vec<Host>>>;
 
 /// Hosts that follow from a seed, and fall ill in the first hours after `begin`.
-pub fn hosts(random: &mut Random, begin: Millis) -> Hosts {
+pub(crate) fn hosts(random: &mut Random, begin: Millis) -> Hosts {
     let count = 1 + random.below(4);
     let host = |number: u64, random: &mut Random| Host {
         id: format!("i-{:017x}", 0xabc0 + number),
         ill: false,
         running: true,
         stubborn: random.below(4),
-        falls_ill: (0..=random.below(3)).map(|_| begin + millis(random.below(6 * 3600))).collect(),
-        recovers: random.chance(25).then(|| begin + millis(3600 + random.below(6 * 3600))),
+        falls_ill: (0..=random.below(3)).map(|_| begin + millis(random.below(3 * 3600))).collect(),
+        recovers: random.chance(25).then(|| begin + millis(3600 + random.below(3 * 3600))),
         ill_since: None,
         stops: 0,
     };
@@ -63,7 +63,7 @@ fn progress(hosts: &Hosts, now: Millis) {
 }
 
 /// The APIs that the EC2 runbook calls, over these hosts.
-pub fn workload(hosts: &Hosts) -> Scripted<'static> {
+pub(crate) fn workload(hosts: &Hosts) -> Scripted<'static> {
     let mut scripted = Scripted::default();
     let on = |scripted: &mut Scripted<'static>, api: &str, answer: fn(&mut Host) -> Value| {
         let hosts = Rc::clone(hosts);
@@ -120,7 +120,9 @@ pub fn workload(hosts: &Hosts) -> Scripted<'static> {
                 name: (*check).to_owned(),
                 dimensions: BTreeMap::from([("InstanceId".to_owned(), host.id.clone())]),
                 values: vec![f64::from(u8::from(host.ill && check.ends_with("Instance")))],
-                tags: BTreeMap::from([("app".to_owned(), "shop".to_owned())]),
+                tags: [("app", "shop"), ("tier", "all")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
             })
         });
         points.collect()

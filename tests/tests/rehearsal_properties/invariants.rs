@@ -12,32 +12,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The figures of a rule, as its deployed parameter has them.
 #[derive(Debug)]
-pub struct Figures {
-    pub cooldown: Millis,
-    pub attempts: usize,
-    pub window: Millis,
-    pub stable_for: Millis,
-    pub concurrent: usize,
-    pub per_hour: usize,
-    pub lease: Millis,
+pub(crate) struct Figures {
+    pub(crate) cooldown: Millis,
+    pub(crate) attempts: usize,
+    pub(crate) window: Millis,
+    pub(crate) stable_for: Millis,
+    pub(crate) concurrent: usize,
+    pub(crate) per_hour: usize,
+    pub(crate) lease: Millis,
 }
 
 /// The figures of every rule, by its runbook.
 #[derive(Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     rules: BTreeMap<String, Figures>,
     all: usize,
 }
 
 /// When everything is paused.
 #[derive(Debug)]
-pub struct Pause {
-    pub from: Millis,
-    pub until: Millis,
+pub(crate) struct Pause {
+    pub(crate) from: Millis,
+    pub(crate) until: Millis,
 }
 
 impl Limits {
-    pub fn read(deployment: &Deployment) -> Result<Self, String> {
+    pub(crate) fn read(deployment: &Deployment) -> Result<Self, String> {
         let mut rules = BTreeMap::new();
         for (name, text) in &deployment.parameters {
             let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -112,7 +112,7 @@ fn finals(records: &[Record]) -> BTreeMap<&str, (&str, &str)> {
 }
 
 /// Never two healings of one resource at once.
-pub fn never_two_at_once(records: &[Record]) -> Result<(), String> {
+pub(crate) fn never_two_at_once(records: &[Record]) -> Result<(), String> {
     let mut last: BTreeMap<String, Run> = BTreeMap::new();
     for run in runs(records) {
         if let Some(before) = last.get(&run.resource)
@@ -126,7 +126,7 @@ pub fn never_two_at_once(records: &[Record]) -> Result<(), String> {
 }
 
 /// Never more at once, or in an hour, than a budget says.
-pub fn never_beyond_budget(records: &[Record], limits: &Limits) -> Result<(), String> {
+pub(crate) fn never_beyond_budget(records: &[Record], limits: &Limits) -> Result<(), String> {
     let runs = runs(records);
     for run in &runs {
         let figures = &limits.rules[&run.document];
@@ -154,7 +154,7 @@ pub fn never_beyond_budget(records: &[Record], limits: &Limits) -> Result<(), St
 }
 
 /// Never more than `max_attempts` in a window.
-pub fn never_beyond_attempts(records: &[Record], limits: &Limits) -> Result<(), String> {
+pub(crate) fn never_beyond_attempts(records: &[Record], limits: &Limits) -> Result<(), String> {
     let finals = finals(records);
     let mut by_resource: BTreeMap<(String, String), Vec<Run>> = BTreeMap::new();
     for run in runs(records) {
@@ -182,7 +182,7 @@ pub fn never_beyond_attempts(records: &[Record], limits: &Limits) -> Result<(), 
 }
 
 /// Every healing that started ends in the ledger.
-pub fn every_run_is_in_the_ledger(records: &[Record]) -> Result<(), String> {
+pub(crate) fn every_run_is_in_the_ledger(records: &[Record]) -> Result<(), String> {
     let finals = finals(records);
     for run in runs(records) {
         let status = finals.get(run.event.as_str()).map(|(status, _)| *status);
@@ -202,7 +202,7 @@ fn number(item: &Value, name: &str) -> Option<Millis> {
 }
 
 /// No lease and no slot is held longer than the worst case of its healing from now, extensions included.
-pub fn no_lease_outlives_its_worst_case<F: Faults>(
+pub(crate) fn no_lease_outlives_its_worst_case<F: Faults>(
     engine: &Engine<'_, F>,
     limits: &Limits,
     now: Millis,
@@ -218,7 +218,7 @@ pub fn no_lease_outlives_its_worst_case<F: Faults>(
 }
 
 /// When everything is over, nothing is leased and no event is open.
-pub fn nothing_is_held<F: Faults>(engine: &Engine<'_, F>, now: Millis) -> Result<(), String> {
+pub(crate) fn nothing_is_held<F: Faults>(engine: &Engine<'_, F>, now: Millis) -> Result<(), String> {
     for item in items(engine) {
         let is_running = number(&item, "leaseUntil").is_some_and(|until| until > now);
         let is_open = item.get("open").is_some()
@@ -235,14 +235,14 @@ pub fn nothing_is_held<F: Faults>(engine: &Engine<'_, F>, now: Millis) -> Result
 }
 
 /// A paused account changes nothing. What has read its switches before goes on: with faults, for the guard's time limit.
-pub fn a_pause_holds(records: &[Record], pause: &Pause, calm: bool) -> Result<(), String> {
+pub(crate) fn a_pause_holds(records: &[Record], pause: &Pause, calm: bool) -> Result<(), String> {
     let grace = if calm { 10 * SECOND } else { i64::try_from(guard::GUARD).unwrap_or_default() * SECOND };
     let broken = runs(records).into_iter().find(|run| run.begins > pause.from + grace && run.begins < pause.until);
     broken.map_or(Ok(()), |run| Err(format!("{run:?} begins although everything is paused since {}", pause.from)))
 }
 
 /// With faults over and its cooldown passed, what is still ill is tried again while attempts and budget remain.
-pub fn the_ill_are_tried_again(
+pub(crate) fn the_ill_are_tried_again(
     records: &[Record],
     limits: &Limits,
     hosts: &[Host],
@@ -262,7 +262,7 @@ pub fn the_ill_are_tried_again(
         let tried = runs.iter().any(|run| run.resource == host.id && run.begins > since - patience);
         let spent = limits.rules.iter().all(|(document, figures)| {
             let recent = runs.iter().filter(|run| {
-                run.document == *document && run.resource == host.id && run.begins > end - figures.window - 12 * HOUR
+                run.document == *document && run.resource == host.id && run.begins > end - figures.window - 6 * HOUR
             });
             recent.count() >= figures.attempts
         });
