@@ -18,7 +18,7 @@ use healstack_rehearsal::automation::Document;
 use healstack_rehearsal::bridge::Bridge;
 use healstack_rehearsal::engine::{Deployment, Setup};
 use healstack_rehearsal::rehearse::{BEGIN, Outcome, rehearse};
-use healstack_rehearsal::scenario::{Scenario, ScenarioFile};
+use healstack_rehearsal::scenario::{Cause, Scenario, ScenarioFile};
 use healstack_rehearsal::template::Place;
 use healstack_rehearsal::verdict::Subject;
 use indexmap::IndexMap;
@@ -90,12 +90,17 @@ pub fn prepare(compiled: &Compiled) -> Result<Rehearsal, Problem> {
     let mut rehearsal = Rehearsal { deployment, rules: Vec::new(), without: Vec::new() };
     for rule in compiled.stacks.iter().flat_map(|stack| &stack.rules) {
         match scenarios(compiled, rule, &stand_ins)? {
-            Some(scenarios) => rehearsal.rules.push(Rehearsed {
-                identity: rule.identity.clone(),
-                kind: rule.healing.kind.clone(),
-                subject: subject(&names, rule),
-                scenarios,
-            }),
+            Some(mut scenarios) => {
+                let subject = subject(&names, rule);
+                // What a rule does not keep set cannot be rehearsed being kept.
+                let has_settings = rehearsal.deployment.documents.contains_key(&subject.settings);
+                let asks = |scenario: &Scenario| {
+                    scenario.when.iter().any(|injection| matches!(injection.cause, Cause::Settings { .. }))
+                };
+                scenarios.scenarios.retain(|_, scenario| has_settings || !asks(scenario));
+                let (identity, kind) = (rule.identity.clone(), rule.healing.kind.clone());
+                rehearsal.rules.push(Rehearsed { identity, kind, subject, scenarios });
+            }
             None => rehearsal.without.push(rule.identity.clone()),
         }
     }

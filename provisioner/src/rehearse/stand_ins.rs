@@ -16,13 +16,25 @@ impl StandIns {
     /// Of every reference of the rules. What healstack.yaml gives keeps its value.
     pub(super) fn of(compiled: &Compiled) -> Self {
         let given = &compiled.environment.parameters;
-        let rules = compiled.stacks.iter().flat_map(|stack| &stack.rules);
-        let references = rules.flat_map(|rule| &rule.healing.references);
-        let values = references.map(|reference| {
-            let value = given.get(&reference.variable).cloned();
-            (reference.variable.clone(), value.unwrap_or_else(|| made_up(reference)))
-        });
-        Self { values: values.collect() }
+        let mut values = Values::new();
+        for rule in compiled.stacks.iter().flat_map(|stack| &stack.rules) {
+            let references = &rule.healing.references;
+            // A listener rule's name begins with that of its load balancer.
+            let balancer = references.iter().find(|reference| levels(reference) == Some(LOAD_BALANCER)).map(made_up);
+            for reference in references {
+                let value = given.get(&reference.variable).cloned();
+                let value = value.unwrap_or_else(|| match (&balancer, levels(reference)) {
+                    (Some(balancer), Some(levels)) if levels > LOAD_BALANCER => {
+                        let number = number(reference);
+                        let rest = std::iter::repeat_n(format!("{number}{number}"), levels - LOAD_BALANCER);
+                        std::iter::once(balancer.clone()).chain(rest).collect::<Vec<_>>().join("/")
+                    }
+                    _ => made_up(reference),
+                });
+                values.insert(reference.variable.clone(), value);
+            }
+        }
+        Self { values }
     }
 
     /// As values of a template's parameters.
@@ -56,10 +68,25 @@ impl StandIns {
     }
 }
 
+/// Slashes in a load balancer's name: `app/web/50dc6c495c0c9188`.
+const LOAD_BALANCER: usize = 2;
+
+/// Slashes in the name of a load balancer or something below it; `None` for all else.
+fn levels(reference: &Reference) -> Option<usize> {
+    let pattern = reference.pattern.as_deref()?;
+    (pattern.contains("app/") && !pattern.contains("targetgroup/"))
+        .then(|| pattern.matches('/').count().max(LOAD_BALANCER))
+}
+
+/// Eight digits of a hash.
+fn number(reference: &Reference) -> String {
+    sha256([reference.variable.as_str()])[..8].to_owned()
+}
+
 /// A value that fits the selector's pattern: ids of AWS's form where it asks for one, else the variable's own name.
 fn made_up(reference: &Reference) -> String {
     let pattern = reference.pattern.as_deref().unwrap_or_default();
-    let number = &sha256([reference.variable.as_str()])[..8];
+    let number = number(reference);
     for prefix in ["i-", "vol-", "nat-", "rtb-", "vpn-"] {
         if pattern.starts_with(&format!("^{prefix}")) {
             return format!("{prefix}0{number}{number}");
@@ -70,9 +97,8 @@ fn made_up(reference: &Reference) -> String {
     if pattern.contains("targetgroup/") {
         return format!("targetgroup/{}/{number}{number}", &name[..name.len().min(32)]);
     }
-    if pattern.contains("app/") {
-        let parts = pattern.matches('/').count();
-        let ids = std::iter::repeat_n(format!("{number}{number}"), parts.max(2) - 1);
+    if let Some(levels) = levels(reference) {
+        let ids = std::iter::repeat_n(format!("{number}{number}"), levels - 1);
         return format!("app/{}/{}", &name[..name.len().min(32)], ids.collect::<Vec<_>>().join("/"));
     }
     if pattern.starts_with("^Z") {
