@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::error::XtaskError;
+use crate::python::{install_packages, may_install_packages};
 use crate::steps::{Steps, succeed};
 use crate::workspace::Workspace;
 
@@ -27,7 +28,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
     steps.finish()
 }
 
-fn compare(workspace: &Workspace, options: &Options) -> Result<(), XtaskError> {
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 1, inputs: 30 }
+    }
+}
+
+/// Compares. node and npm are installed where they are missing and may be.
+pub(crate) fn compare(workspace: &Workspace, options: &Options) -> Result<(), XtaskError> {
+    if Command::new("npm").arg("--version").output().is_err() && may_install_packages() {
+        install_packages(&["nodejs", "npm"])?;
+    }
     let tests = workspace.root.join("tests").join("jsonata");
     let folder = reference(workspace)?;
     succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack-rehearsal", "--example", "jsonata"]))?;

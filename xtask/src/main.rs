@@ -16,6 +16,7 @@ mod lint;
 mod local_deploy;
 mod mutants;
 mod python;
+mod rehearsal;
 mod steps;
 mod test;
 mod workspace;

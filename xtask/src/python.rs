@@ -29,6 +29,8 @@ pub(crate) enum Environment {
     Lint,
     /// The local AWS.
     Ministack,
+    /// The rehearsed account.
+    Moto,
 }
 
 impl Environment {
@@ -39,6 +41,7 @@ impl Environment {
             Self::Checkov => "checkov",
             Self::Lint => "lint",
             Self::Ministack => "ministack",
+            Self::Moto => "moto",
         };
         let file = workspace.root.join("local").join(format!("requirements-{name}.txt"));
         let requirements = std::fs::read_to_string(&file).map_err(XtaskError::io("read", &file))?;
@@ -50,9 +53,7 @@ impl Environment {
                     return Err(error.into());
                 }
                 say(&format!("{error}: installing it"));
-                succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
-                let install = ["install", "--yes", "--quiet", "--no-install-recommends", "python3", "python3-venv"];
-                succeed(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))?;
+                install_packages(&["python3", "python3-venv"])?;
                 Ok(ensure()?)
             }
             result => Ok(result?),
@@ -84,8 +85,15 @@ pub(crate) fn iam_table_command(workspace: &Workspace) -> Result<Command, XtaskE
     Ok(command)
 }
 
+/// Installs packages of Debian.
+pub(crate) fn install_packages(names: &[&str]) -> Result<(), XtaskError> {
+    succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
+    let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    succeed(Command::new("apt-get").args(install).args(names).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
 /// Whether this is a Debian or Ubuntu whose administrator runs it: only then are packages installed unasked.
-fn may_install_packages() -> bool {
+pub(crate) fn may_install_packages() -> bool {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     root && Path::new("/usr/bin/apt-get").exists()
 }

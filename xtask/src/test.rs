@@ -7,12 +7,12 @@ use crate::error::XtaskError;
 use crate::python::Environment;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{guard, lint, local_deploy};
+use crate::{guard, lint, local_deploy, rehearsal};
 
 /// Options of `test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Leave the deployment to the local AWS out, and the faults in every call of the guard.
+    /// Leave the deployment to the local AWS out, the faults in every call of the guard, and the rehearsals.
     #[arg(long)]
     fast: bool,
 }
@@ -26,7 +26,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
     });
     steps.run_counted("tests of the guard", || guard::test(workspace, options.fast));
     steps.run_counted("Rust tests", || rust_tests(workspace));
+    rehearsal::add_to(&mut steps, workspace);
     if !options.fast {
+        rehearsal::add_slow_to(&mut steps, workspace);
         local_deploy::add_to(&mut steps, workspace);
     }
     steps.finish()

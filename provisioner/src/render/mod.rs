@@ -56,7 +56,7 @@ impl Renderer {
         let folder = |path: &str| path.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned());
         let of_folders = files
             .paths()
-            .filter(|path| path.ends_with(".hbs") && !path.ends_with(SCENARIOS))
+            .filter(|path| path.rsplit('.').next() == Some("hbs") && !path.ends_with(SCENARIOS))
             .filter(|path| folders.contains(folder(path).as_str()));
         let mut open: Vec<String> = of_folders.map(str::to_owned).collect();
         let mut seen = BTreeSet::new();
