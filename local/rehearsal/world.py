@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 from botocore.validate import ParamValidator
 from moto import mock_aws
 from moto.moto_api._internal import mock_random
+from reading import Memory, Reader
 from shapes import check_answer, plain
 
 # moto answers from within the process; a retry would only repeat the same answer.
@@ -43,6 +44,7 @@ class World:
         self.events: list[dict[str, Any]] = []
         self._planned: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = 0
+        self._memory = Memory()
         self._mock = mock_aws()
         self._mock.start(reset=True)
         mock_random.seed(seed)
@@ -52,6 +54,11 @@ class World:
     def clock(self) -> Any:
         """Virtual time for everything inside of the `with`."""
         return time_machine.travel(self.now, tick=False)
+
+    def changing(self) -> Any:
+        """The same, where something may happen: what was read before is not relied upon."""
+        self._memory.read.clear()
+        return self.clock()
 
     def close(self) -> None:
         """Leaves moto."""
@@ -64,7 +71,7 @@ class World:
         key = (service, self.region)
         if key not in CLIENTS:
             CLIENTS[key] = boto3.Session(region_name=self.region).client(service, config=CONFIG)
-        return CLIENTS[key]
+        return Reader(CLIENTS[key], self._memory)
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
         """Plans a transition."""
@@ -90,7 +97,7 @@ class World:
     def given(self, thing: Thing) -> None:
         """Makes a thing of a scenario's `given`: its first key names the kind."""
         kind = next(iter(thing))
-        with self.clock():
+        with self.changing():
             # A resource of a template may be of interest to several.
             makers = [each.givens[kind] for each in self.behaviours if kind in each.givens]
             for make in makers or [self._find("givens", kind, "given")]:
@@ -98,23 +105,23 @@ class World:
 
     def ail(self, thing: Thing) -> None:
         """Makes something ill: `ail` names the kind."""
-        with self.clock():
+        with self.changing():
             self._find("ailments", thing["ail"], "ail")(thing)
 
     def act(self, action: str, dimensions: dict[str, str]) -> None:
         """A native action of an alarm."""
-        with self.clock():
+        with self.changing():
             self._find("actions", action, "alarm action")(dimensions)
 
     def command(self, document: str, host: str, parameters: Request) -> tuple[int, str]:
         """Run Command on one host: the seconds it takes, and its status."""
-        with self.clock():
+        with self.changing():
             return self._find("commands", document, "Run Command document")(host, parameters)
 
     def call(self, service: str, api: str, request: Request) -> Answer:
         """An API call; parameters are checked by botocore, whoever answers."""
         model = self.validate(service, api, request)
-        with self.clock():
+        with self.changing():
             own = [each.apis[f"{service}:{api}"] for each in self.behaviours if f"{service}:{api}" in each.apis]
             if own:
                 answer = own[0](request)
@@ -144,7 +151,7 @@ class World:
         until = datetime.fromtimestamp(now / 1000, timezone.utc)
         while self._planned and self._planned[0][0] <= until:
             self.now, _, what = heapq.heappop(self._planned)
-            with self.clock():
+            with self.changing():
                 what()
         self.now = until
 
@@ -155,7 +162,11 @@ class World:
     def metrics(self) -> list[Datapoint]:
         """The datapoints of the minute that ends now."""
         with self.clock():
-            return [point for each in self.behaviours for point in each.metrics()]
+            self._memory.measuring = True
+            try:
+                return [point for each in self.behaviours for point in each.metrics()]
+            finally:
+                self._memory.measuring = False
 
     def _find(self, table: str, name: str, what: str) -> Callable[..., Any]:
         """The one entry of that name in the behaviours' tables."""
