@@ -24,7 +24,7 @@ pub(super) struct Executions {
 impl<F: Faults> Engine<'_, F> {
     /// `StartExecution`. Names are idempotent as the Step Functions API reference says: the same name and input as a running execution
     /// answers with that one, anything else is `ExecutionAlreadyExists`.
-    pub(super) fn start_machine(
+    pub fn start_machine(
         &mut self,
         target: &str,
         name: String,
