@@ -42,7 +42,8 @@ pub(crate) fn test(workspace: &Workspace, fast: bool) -> Result<Counts, XtaskErr
     counts::count(command.args(fast.then_some(WITHOUT_FAULTS)))
 }
 
-/// The tests' command, with `healstack` built for those that run it, and the rehearsal's interpreter for those that compare with it.
+/// The tests' command, with `healstack` built for those that run it, and the rehearsal's interpreter for those that
+/// compare with it.
 fn tests(workspace: &Workspace) -> Result<Command, XtaskError> {
     succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack"]))?;
     succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack-tests", "--bin", "agree"]))?;

@@ -1,12 +1,13 @@
-//! Runs inputs through the generated state machines in the rehearsal's own interpreter: `tests/guard/test_agreement.py` runs the same on the
-//! local AWS, and compares.
+//! Runs inputs through the generated state machines in the rehearsal's own interpreter:
+//! `tests/guard/test_agreement.py` runs the same on the local AWS, and compares.
 //!
-//! Standard input has one JSON object a line. The first says what is deployed: `account`, `region`, `prefix`, and `templates` with long
-//! intrinsics. Every other is an input, and is answered with one line.
+//! Standard input has one JSON object a line. The first says what is deployed: `account`, `region`, `prefix`, and
+//! `templates` with long intrinsics. Every other is an input, and is answered with one line.
 //!
-//! An input has `now` (milliseconds since 1970), `table` and its `items` (as `DynamoDB` writes them), `alarms` (states by name), `muted` (names
-//! of alarms) and `steps`. A step is one of
-//! * `{"start": <machine>, "name": <execution>, "input": …}`: an execution, to its end. `$run` in the input is the newest automation's id.
+//! An input has `now` (milliseconds since 1970), `table` and its `items` (as `DynamoDB` writes them), `alarms` (states
+//! by name), `muted` (names of alarms) and `steps`. A step is one of
+//! * `{"start": <machine>, "name": <execution>, "input": …}`: an execution, to its end. `$run` in the input is the
+//!   newest automation's id.
 //! * `{"event": …}`: an event on the bus, and what it starts.
 //! * `{"run": <request>}`: an automation that a person starts.
 //! * `{"finish": …}`: the newest automation goes on to its end, which the recorder hears of.
