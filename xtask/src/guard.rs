@@ -42,11 +42,14 @@ pub(crate) fn test(workspace: &Workspace, fast: bool) -> Result<Counts, XtaskErr
     counts::count(command.args(fast.then_some(WITHOUT_FAULTS)))
 }
 
-/// The tests' command, with `healstack` built for those that run it.
+/// The tests' command, with `healstack` built for those that run it, and the rehearsal's interpreter for those that
+/// compare with it.
 fn tests(workspace: &Workspace) -> Result<Command, XtaskError> {
     succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack"]))?;
+    succeed(workspace.cargo().args(["build", "--quiet", "--package", "healstack-tests", "--bin", "agree"]))?;
     let mut command = script(workspace, "run.py")?;
-    command.env("HEALSTACK", workspace.target.join("debug").join("healstack"));
+    let built = workspace.target.join("debug");
+    command.envs([("HEALSTACK", built.join("healstack")), ("HEALSTACK_AGREE", built.join("agree"))]);
     Ok(command)
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Executions {
 impl<F: Faults> Engine<'_, F> {
     /// `StartExecution`. Names are idempotent as the Step Functions API reference says: the same name and input as a running execution
     /// answers with that one, anything else is `ExecutionAlreadyExists`.
-    pub(super) fn start_machine(&mut self, target: &str, name: String, input: Value) -> Result<Value, AwsError> {
+    pub fn start_machine(&mut self, target: &str, name: String, input: Value) -> Result<Value, AwsError> {
         let deployment = self.deployment;
         let Some(machine) = deployment.machine(target) else {
             let message = format!("State Machine Does Not Exist: '{target}'");
