@@ -102,6 +102,17 @@ class Host(unittest.TestCase):
         self.world.ail({"ail": "ssm-agent", "id": ID})
         self.assertEqual((ping(), self.runs("Scan")), ("ConnectionLost", "Undeliverable"))
 
+    def test_hosts_are_found_by_their_tags(self) -> None:
+        other = "i-0fedcba9876543210"
+        self.world.given({"managed-instance": other, "baseline": BASELINE, "tags": {"healstack": "db-verifier"}})
+
+        def found(value: str) -> list[str]:
+            request = {"Filters": [{"Key": "tag:healstack", "Values": [value]}]}
+            shown = self.world.call("ssm", "DescribeInstanceInformation", request)["InstanceInformationList"]
+            return [each["InstanceId"] for each in shown]
+
+        self.assertEqual((found("db-verifier"), found("nobody")), ([other], []))
+
 
 if __name__ == "__main__":
     unittest.main()

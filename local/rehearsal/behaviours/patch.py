@@ -173,16 +173,20 @@ class Patches(Behaviour):
 
     def information(self, request: Request) -> Answer:
         """API reference, DescribeInstanceInformation."""
-        wanted = [value for each in request.get("Filters", []) for value in self._ids(each)]
         shown = []
-        for name in wanted or list(self.hosts):
-            if name in self.hosts:
+        for name, host in self.hosts.items():
+            if all(self._has(name, each) for each in request.get("Filters", [])):
                 running = ec2(self.world).get_instance(name).state == "running"
-                status = "Online" if self.hosts[name].online and running else "ConnectionLost"
+                status = "Online" if host.online and running else "ConnectionLost"
                 shown.append({"InstanceId": name, "PingStatus": status})
         return {"InstanceInformationList": shown}
 
-    def _ids(self, each: Request) -> list[str]:
-        if each["Key"] != "InstanceIds":
-            raise Unknown(f"the filter {each['Key']} of DescribeInstanceInformation")
-        return list(each["Values"])
+    def _has(self, name: str, wanted: Request) -> bool:
+        """API reference, InstanceInformationStringFilter."""
+        key = wanted["Key"]
+        if key == "InstanceIds":
+            return name in wanted["Values"]
+        if not key.startswith("tag:"):
+            raise Unknown(f"the filter {key} of DescribeInstanceInformation")
+        tags = ec2(self.world).get_instance(name).get_tags()
+        return any(f"tag:{tag['key']}" == key and tag["value"] in wanted["Values"] for tag in tags)
