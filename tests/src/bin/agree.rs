@@ -103,7 +103,7 @@ fn perform(engine: &mut Rehearsed<'_>, step: &Value) -> Result<(), Error> {
     if let Some(machine) = step["start"].as_str() {
         let text = step["input"].to_string().replace("$run", newest_run(engine).unwrap_or_default());
         let name = step["name"].as_str().ok_or("an execution without a name")?.to_owned();
-        engine.start_machine(machine, name, serde_json::from_str(&text)?)??;
+        engine.start_machine(machine, name, serde_json::from_str(&text)?)?;
     } else if step.get("event").is_some() {
         engine.put_event(step["event"].clone());
     } else if step.get("run").is_some() {
