@@ -18,6 +18,7 @@ pub mod scenario;
 pub mod scripted;
 mod select;
 pub mod states;
+pub mod storm;
 pub mod template;
 pub mod time;
 pub mod timeline;

@@ -80,6 +80,8 @@ class VolumeStatus(Behaviour):
 
     def stalls_instance(self, instance: str) -> bool:
         """Whether one of the volumes of an instance completes no I/O, as its attached EBS status check sees it."""
+        if not self.stalls:
+            return False
         found = [self.stall(each) for each in self.world.behaviour(Volumes).attached(instance)]
         return any(each and later(self.world, -METRIC) >= each.since for each in found)
 

@@ -71,6 +71,7 @@ class Instances(Behaviour):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.machines: dict[str, Machine] = {}
+        self.found: dict[str, Any] = {}
         # Until when a zone has no capacity: for all types, since a scenario has one.
         self.full: dict[str, datetime] = {}
         # What is ill with it, which its status checks show.
@@ -127,9 +128,11 @@ class Instances(Behaviour):
     # For other behaviours
 
     def instance(self, name: str) -> Any:
-        """moto's instance."""
-        with as_answered():
-            return ec2(self.world).get_multi_instances_by_id([name])[0]
+        """moto's instance, which it keeps for good. It looks through all of them, so what it found is kept here."""
+        if name not in self.found:
+            with as_answered():
+                self.found[name] = ec2(self.world).get_multi_instances_by_id([name])[0]
+        return self.found[name]
 
     def machine(self, name: str) -> Machine:
         """What this behaviour knows of it; one that somebody else made is up."""

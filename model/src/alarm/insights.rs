@@ -78,7 +78,7 @@ pub struct InsightsQuery {
 }
 
 /// Quota: time series that a query returns (CloudWatch user guide, "Metrics Insights quotas").
-pub(crate) const MAX_SERIES: usize = 500;
+pub const MAX_SERIES: usize = 500;
 
 /// Words that cannot stand for a name without quotes, because the grammar here would take them for itself.
 const CLAUSES: [&str; 13] =

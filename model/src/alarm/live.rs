@@ -14,7 +14,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Contributors in ALARM at a time (CloudWatch user guide, "Limits").
-pub(crate) const MAX_CONTRIBUTORS: usize = 100;
+pub const MAX_CONTRIBUTORS: usize = 100;
 
 /// A definition with its state.
 #[derive(Debug, Clone, PartialEq)]

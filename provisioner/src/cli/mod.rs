@@ -28,6 +28,8 @@ mod rehearse;
 mod schema;
 #[cfg(feature = "operate")]
 mod stats;
+#[cfg(feature = "rehearse")]
+mod storm;
 #[cfg(feature = "operate")]
 mod switches;
 mod synth;

@@ -1,7 +1,7 @@
 //! `healstack rehearse`: what was compiled, run in virtual time against an emulated account.
 
 use super::output::{BAD, BOLD, CHANGED, DIM, GOOD, count};
-use super::{Exit, Session, wrap};
+use super::{Exit, Session, storm, wrap};
 use crate::diagnostics::{Problem, Problems};
 use crate::rehearse::{Account, Rehearsal, Rehearsed, pool, prepare};
 use crate::schema::{list, nearest};
@@ -28,6 +28,9 @@ pub(super) struct Options {
     /// Print the timeline of every scenario, not only of those that failed.
     #[arg(long)]
     timeline: bool,
+
+    #[command(flatten)]
+    storm: storm::Options,
 }
 
 /// A scenario of a rule.
@@ -40,6 +43,9 @@ struct Item<'a> {
 type Ran<'a> = (Item<'a>, Result<Outcome, Problem>);
 
 pub(super) fn run(session: &Session, options: &Options) -> Exit {
+    if let Some(resources) = options.storm.storm {
+        return storm::run(session, &options.rules, resources, options.seed, &options.storm);
+    }
     let printer = session.printer;
     let (project, compiled, problems) = match session.compile() {
         Ok(compiled) => compiled,
@@ -69,28 +75,34 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
 }
 
 /// A problem with its causes.
-fn problem(error: &(dyn std::error::Error + 'static)) -> Problem {
+pub(super) fn problem(error: &(dyn std::error::Error + 'static)) -> Problem {
     let causes = std::iter::successors(error.source(), |error| error.source()).map(|cause| format!(": {cause}"));
     Problem::error(format!("{error}{}", causes.collect::<String>()))
 }
 
+fn is_named(rule: &Rehearsed, name: &str) -> bool {
+    rule.identity == name || rule.subject.rule == name
+}
+
+/// The rule of a name, `<rule>` or `<stack>/<rule>`.
+pub(super) fn named<'a>(rehearsal: &'a Rehearsal, name: &str) -> Result<&'a Rehearsed, Problem> {
+    if let Some(rule) = rehearsal.rules.iter().find(|rule| is_named(rule, name)) {
+        return Ok(rule);
+    }
+    if rehearsal.without.iter().any(|identity| identity == name || identity.ends_with(&format!("/{name}"))) {
+        return Err(Problem::error(format!("the kind of `{name}` has no scenarios"))
+            .help("add scenarios.yaml.hbs to the kind's folder; docs/rehearsal.md says what it holds"));
+    }
+    let names: Vec<&str> = rehearsal.rules.iter().map(|rule| rule.subject.rule.as_str()).collect();
+    let help = nearest(name, &names)
+        .map_or_else(|| format!("the rules are {}", list(&names)), |near| format!("did you mean `{near}`?"));
+    Err(Problem::error(format!("there is no rule `{name}`")).help(help))
+}
+
 /// The scenarios that were asked for.
 fn select<'a>(rehearsal: &'a Rehearsal, options: &Options) -> Result<Vec<Item<'a>>, Problem> {
-    let is_named = |rule: &Rehearsed, name: &str| rule.identity == name || rule.subject.rule == name;
     for name in &options.rules {
-        if rehearsal.rules.iter().any(|rule| is_named(rule, name)) {
-            continue;
-        }
-        let without =
-            rehearsal.without.iter().any(|identity| identity == name || identity.ends_with(&format!("/{name}")));
-        if without {
-            return Err(Problem::error(format!("the kind of `{name}` has no scenarios"))
-                .help("add scenarios.yaml.hbs to the kind's folder; docs/rehearsal.md says what it holds"));
-        }
-        let names: Vec<&str> = rehearsal.rules.iter().map(|rule| rule.subject.rule.as_str()).collect();
-        let help = nearest(name, &names)
-            .map_or_else(|| format!("the rules are {}", list(&names)), |near| format!("did you mean `{near}`?"));
-        return Err(Problem::error(format!("there is no rule `{name}`")).help(help));
+        named(rehearsal, name)?;
     }
     let rules = rehearsal
         .rules

@@ -14,12 +14,15 @@ use crate::project::Compiled;
 use crate::render::Renderer;
 use crate::yaml::{self, Node, Value};
 use healstack_model::StackName;
+use healstack_rehearsal::Millis;
 use healstack_rehearsal::automation::Document;
 use healstack_rehearsal::bridge::Bridge;
 use healstack_rehearsal::engine::{Deployment, Setup};
 use healstack_rehearsal::rehearse::{BEGIN, Outcome, rehearse};
 use healstack_rehearsal::scenario::{Cause, Scenario, ScenarioFile};
+use healstack_rehearsal::storm::{Bounds, Plan, Report, storm};
 use healstack_rehearsal::template::Place;
+
 use healstack_rehearsal::verdict::Subject;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json};
@@ -38,6 +41,8 @@ pub struct Rehearsed {
     pub subject: Subject,
     /// Its scenarios.
     pub scenarios: ScenarioFile,
+    /// What its budget and that of the environment allow.
+    pub bounds: Bounds,
 }
 
 /// An environment, ready to be rehearsed.
@@ -64,6 +69,24 @@ impl Rehearsed {
         bridge.reset(seed, BEGIN).map_err(|trouble| Problem::error(trouble.to_string()))?;
         rehearse(deployment, &self.subject, scenario, bridge, seed, replaced)
             .map_err(|unsupported| Problem::error(format!("{}: {unsupported}", self.identity)))
+    }
+
+    /// Lets `resources` of the rule fail together, on a bridge that it empties first, and watches for at most `lasts` milliseconds of virtual
+    /// time. None where the rule's kind has no storm for such a target.
+    pub fn storm(
+        &self,
+        deployment: &Deployment,
+        bridge: &mut Bridge,
+        resources: u64,
+        seed: u64,
+        lasts: Millis,
+    ) -> Option<Result<Report, Problem>> {
+        let section = self.scenarios.storm.as_ref()?;
+        let plan = Plan { resources, seed, lasts, bounds: self.bounds };
+        let report = bridge.reset(seed, BEGIN).map_err(|trouble| trouble.to_string()).and_then(|()| {
+            storm(deployment, &self.subject, section, bridge, plan).map_err(|unsupported| unsupported.to_string())
+        });
+        Some(report.map_err(|what| Problem::error(format!("{}: {what}", self.identity))))
     }
 }
 
@@ -99,12 +122,22 @@ pub fn prepare(compiled: &Compiled) -> Result<Rehearsal, Problem> {
                 };
                 scenarios.scenarios.retain(|_, scenario| has_settings || !asks(scenario));
                 let (identity, kind) = (rule.identity.clone(), rule.healing.kind.clone());
-                rehearsal.rules.push(Rehearsed { identity, kind, subject, scenarios });
+                rehearsal.rules.push(Rehearsed { identity, kind, subject, scenarios, bounds: bounds(compiled, rule) });
             }
             None => rehearsal.without.push(rule.identity.clone()),
         }
     }
     Ok(rehearsal)
+}
+
+fn bounds(compiled: &Compiled, rule: &CompiledRule) -> Bounds {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let budget = &rule.healing.budget;
+    Bounds {
+        concurrent: count(budget.concurrent),
+        per_hour: count(budget.per_hour),
+        all: count(compiled.environment.budget.concurrent),
+    }
 }
 
 fn subject(names: &healstack_model::Names, rule: &CompiledRule) -> Subject {

@@ -4,8 +4,10 @@
 
 mod fields;
 mod read;
+mod storm;
 
 pub use fields::ScenarioError;
+pub use storm::{Member, Storm};
 
 use crate::Millis;
 use indexmap::IndexMap;
@@ -17,6 +19,8 @@ use std::fmt;
 pub struct ScenarioFile {
     /// By name, in the order of the file.
     pub scenarios: IndexMap<String, Scenario>,
+    /// How many resources of the rule fail together; none where the rule names its resources.
+    pub storm: Option<Storm>,
 }
 
 impl ScenarioFile {

@@ -1,6 +1,7 @@
 //! From a scenario file's content to scenarios.
 
 use super::fields::Fields;
+use super::storm::storm;
 use super::{CallFault, Case, Cause, Expectation, Injection, Scenario, ScenarioError, ScenarioFile, Sight};
 use crate::Millis;
 use crate::time::MINUTE;
@@ -15,12 +16,13 @@ pub(super) fn file(value: Value) -> Result<ScenarioFile, ScenarioError> {
     let Value::Object(each) = fields.required("scenarios")? else {
         return Err(fields.error("`scenarios` must be a mapping from names to scenarios"));
     };
+    let storm = fields.optional("storm").map(storm).transpose()?;
     fields.end()?;
     let scenarios = each.into_iter().map(|(name, value)| {
         let scenario = scenario(&name, value, &given)?;
         Ok((name, scenario))
     });
-    Ok(ScenarioFile { scenarios: scenarios.collect::<Result<_, _>>()? })
+    Ok(ScenarioFile { scenarios: scenarios.collect::<Result<_, _>>()?, storm })
 }
 
 fn scenario(name: &str, value: Value, given: &[Value]) -> Result<Scenario, ScenarioError> {
