@@ -18,6 +18,7 @@ use std::time::Instant;
 
 /// Options of a storm.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Options {
     /// Let so many resources of one rule fail together, and show how the budget is held.
     #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "timeline"], value_parser = clap::value_parser!(u64).range(1..=10_000))]
