@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 from behaviour import ApiError, Request, Thing, Unknown
 from moto.backends import get_backend
@@ -23,10 +24,15 @@ filter_dict_attribute_mapping.setdefault("root-device-name", "root_device_name")
 # EC2 user guide, "Amazon EC2 instance state changes", with the codes of EC2 API reference, InstanceState.
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
+# moto's way to a backend is long, and each instance goes it several times a minute.
+EC2: WeakKeyDictionary[World, Any] = WeakKeyDictionary()
+
 
 def ec2(world: World) -> Any:
     """moto's EC2 of this account and region."""
-    return get_backend("ec2")[world.account][world.region]
+    if world not in EC2:
+        EC2[world] = get_backend("ec2")[world.account][world.region]
+    return EC2[world]
 
 
 @contextmanager
@@ -46,8 +52,8 @@ def auto_scaling(world: World) -> Any:
 @contextmanager
 def with_ids(world: World, instances: Iterable[str] = (), volumes: Iterable[str] = ()) -> Iterator[None]:
     """What moto makes inside of the `with` gets these ids first, in this order, and then ids of its own."""
-    # When it is first asked, moto makes volumes of its own, for its images.
-    world.client("ec2").describe_volumes()
+    # When it is first reached, moto makes volumes of its own, for its images.
+    ec2(world)
     from moto.ec2.models import elastic_block_store as disks
     from moto.ec2.models import instances as machines
 

@@ -28,6 +28,8 @@ pub(super) struct Follower<'a> {
     most_contributors: usize,
     /// Runs that have not ended, and whether they are the rule's.
     running: BTreeMap<String, bool>,
+    /// The most of the rule's at once since the last point.
+    most_lately: usize,
     most_at_once: usize,
     most_at_once_of_all: usize,
     runs: usize,
@@ -54,6 +56,7 @@ impl<'a> Follower<'a> {
             contributors: BTreeMap::new(),
             most_contributors: 0,
             running: BTreeMap::new(),
+            most_lately: 0,
             most_at_once: 0,
             most_at_once_of_all: 0,
             runs: 0,
@@ -91,7 +94,8 @@ impl<'a> Follower<'a> {
 
     /// A point of the curves, `at` seconds after the begin.
     pub(super) fn point(&mut self, at: Millis) -> Point {
-        let healing = self.running.values().filter(|is_ours| **is_ours).count();
+        let now = self.running.values().filter(|is_ours| **is_ours).count();
+        let healing = std::mem::replace(&mut self.most_lately, now);
         let skipped = std::mem::take(&mut self.skipped);
         Point { at, ill: self.ill.len(), healing, healed: self.healed.len(), skipped }
     }
@@ -143,6 +147,7 @@ impl<'a> Follower<'a> {
                 if is_ours {
                     self.runs += 1;
                     let ours = self.running.values().filter(|is_ours| **is_ours).count();
+                    self.most_lately = self.most_lately.max(ours);
                     self.most_at_once = self.most_at_once.max(ours);
                     self.starts_in_hour(record.at);
                 }

@@ -52,7 +52,7 @@ pub struct Point {
     pub at: Millis,
     /// Resources that are ill, those in healing among them.
     pub ill: usize,
-    /// Runbooks of the rule that run.
+    /// The most runbooks of the rule that ran at once since the last point.
     pub healing: usize,
     /// Resources that were ill and are well.
     pub healed: usize,

@@ -42,7 +42,7 @@ fn draw(into: &mut String, rule: &str, report: &Report) -> Result<(), Box<dyn st
         &lower[0],
         report,
         "in healing",
-        &[("in healing", HEALING, &|point| point.healing), (&held, BOUND, &move |_| bound)],
+        &[("most at once in five minutes", HEALING, &|point| point.healing), (&held, BOUND, &move |_| bound)],
     )?;
     chart(&lower[1], report, "offers refused", &[("in five minutes", SKIPPED, &|point| point.skipped)])?;
     root.present()?;
@@ -57,22 +57,26 @@ fn chart(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let most = curves.iter().flat_map(|(_, _, of)| report.points.iter().map(of)).max().unwrap_or_default().max(1);
     let end = report.points.last().map_or(1, |point| point.at).max(1);
+    // Steps of the axis are round numbers of its unit.
+    let (unit, seconds) = if end > 5 * 3600 { ("hours", 3600.0) } else { ("minutes", 60.0) };
+    let in_unit = |at: i64| f64::from(i32::try_from(at).unwrap_or(i32::MAX)) / seconds;
     // Room above the highest, so that a curve at its bound is no part of the frame.
     let mut chart = ChartBuilder::on(area)
         .margin(12)
-        .x_label_area_size(32)
+        .x_label_area_size(40)
         .y_label_area_size(64)
-        .build_cartesian_2d(0..end, 0..most + most.div_ceil(8))?;
+        .build_cartesian_2d(0.0..in_unit(end), 0..most + most.div_ceil(8))?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .y_desc(name)
         .x_labels(9)
         .y_labels(if most < 6 { most + 1 } else { 6 })
-        .x_label_formatter(&|seconds| duration(*seconds))
+        .x_desc(format!("{unit} since the first failure"))
+        .x_label_formatter(&|at| format!("{at}"))
         .draw()?;
     for (name, colour, of) in curves {
-        let line = report.points.iter().map(|point| (point.at, of(point)));
+        let line = report.points.iter().map(|point| (in_unit(point.at), of(point)));
         let style = colour.stroke_width(2);
         chart
             .draw_series(LineSeries::new(line, style))?
