@@ -1,5 +1,5 @@
-//! Rehearsals as steps of the tests: the rehearsed account itself, every scenario, every step that a scenario would miss, and the
-//! parts of the engine beside their peers.
+//! Rehearsals as steps of the tests: the rehearsed account itself, every scenario, and the parts of the engine beside their
+//! peers.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::error::XtaskError;
 use crate::python::Environment;
 use crate::steps::{Steps, succeed};
 use crate::workspace::Workspace;
-use crate::{healed, jsonata, mutants};
+use crate::{healed, jsonata};
 
 /// The account that the tests of the rehearsed account are in; any would do.
 const ACCOUNT: &str = "111122223333";
@@ -30,7 +30,6 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
 pub(crate) fn add_slow_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("rehearsal of every rule", || rehearse(workspace, &workspace.root));
     steps.run("rehearsal of the example", || rehearse(workspace, &workspace.root.join(healed::EXAMPLE)));
-    steps.run("steps whose absence no scenario would notice", || succeed(&mut mutants::command(workspace, None)));
 }
 
 /// Every scenario of a project, with the `healstack` that the guard's tests have built.
