@@ -59,7 +59,7 @@ pub(super) fn run(session: &Session, options: &Options) -> Exit {
         });
         let account = account.map_err(|error| problem(&error))?;
         let outcomes = perform(&rehearsal, &account, options)?;
-        Ok(report(&rehearsal, outcomes, options))
+        Ok(report(&rehearsal, &outcomes, options))
     });
     match ran {
         Ok((text, value, held)) => {
@@ -130,13 +130,13 @@ fn perform<'a>(rehearsal: &'a Rehearsal, account: &Account, options: &Options) -
     Ok(items.into_iter().zip(outcomes).collect())
 }
 
-fn report(rehearsal: &Rehearsal, ran: Vec<Ran<'_>>, options: &Options) -> (String, Value, bool) {
+fn report(rehearsal: &Rehearsal, ran: &[Ran<'_>], options: &Options) -> (String, Value, bool) {
     let mut text = String::new();
     let mut values = Vec::new();
     let mut failed = 0;
     let alone = options.scenario.is_some();
     let mut rule = "";
-    for (item, outcome) in &ran {
+    for (item, outcome) in ran {
         if rule != item.rule.identity {
             rule = &item.rule.identity;
             let _ = writeln!(text, "\n{BOLD}{rule}{BOLD:#} {DIM}{}{DIM:#}", item.rule.kind);

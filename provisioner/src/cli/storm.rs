@@ -131,13 +131,12 @@ fn text(rule: &Rehearsed, report: &Report) -> String {
     bound(&mut text, "at once, of the rule", report.most_at_once, bounds.concurrent);
     bound(&mut text, "at once, of all rules", report.most_at_once_of_all, bounds.all);
     bound(&mut text, "begun in a clock hour", report.most_in_an_hour, bounds.per_hour);
-    let _ = match report.healed_after {
-        Some(seconds) => writeln!(text, "  {:<24} {GOOD}after {}{GOOD:#}", "all healed", plot::duration(seconds)),
-        None => {
-            let ill = report.points.last().map_or(0, |point| point.ill);
-            let watched = plot::duration(report.watched);
-            writeln!(text, "  {:<24} {CHANGED}not within {watched}: {ill} are ill{CHANGED:#}", "all healed")
-        }
+    let _ = if let Some(seconds) = report.healed_after {
+        writeln!(text, "  {:<24} {GOOD}after {}{GOOD:#}", "all healed", plot::duration(seconds))
+    } else {
+        let ill = report.points.last().map_or(0, |point| point.ill);
+        let watched = plot::duration(report.watched);
+        writeln!(text, "  {:<24} {CHANGED}not within {watched}: {ill} are ill{CHANGED:#}", "all healed")
     };
     let failed =
         if report.failed_runs > 0 { format!(", {} without success", report.failed_runs) } else { String::new() };

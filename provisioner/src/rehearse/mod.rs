@@ -174,8 +174,8 @@ fn scenarios(compiled: &Compiled, rule: &CompiledRule, stand_ins: &StandIns) -> 
         &rule.healing,
     );
     let source = renderer.render(&path, &context)?;
-    let content = stand_ins.put_in(yaml::parse(&source)?.to_json());
-    let file = ScenarioFile::read(content).map_err(|error| Problem::error(format!("templates/{path}: {error}")))?;
+    let filled = stand_ins.put_in(yaml::parse(&source)?.to_json());
+    let file = ScenarioFile::read(filled).map_err(|error| Problem::error(format!("templates/{path}: {error}")))?;
     Ok(Some(file))
 }
 

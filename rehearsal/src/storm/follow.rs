@@ -126,10 +126,10 @@ impl<'a> Follower<'a> {
 
     fn take(&mut self, record: &Record) {
         match &record.what {
-            What::Alarm { name, contributor: Some(attributes), state, reason } => {
-                if name.starts_with(&self.subject.alarms) {
-                    self.alarm(record.at, name, attributes, state, reason);
-                }
+            What::Alarm { name, contributor: Some(attributes), state, reason }
+                if name.starts_with(&self.subject.alarms) =>
+            {
+                self.alarm(record.at, name, attributes, state, reason);
             }
             What::Ledger(event) => {
                 let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -153,9 +153,8 @@ impl<'a> Follower<'a> {
                 }
             }
             What::RunEnded { run, status } => {
-                if self.running.remove(run) == Some(true) && status != "Success" {
-                    self.failed_runs += 1;
-                }
+                let is_ours = self.running.remove(run) == Some(true);
+                self.failed_runs += usize::from(is_ours && status != "Success");
             }
             What::Native { action, .. } => *self.native_actions.entry(action.clone()).or_default() += 1,
             What::People { .. } => self.people += 1,
@@ -172,8 +171,8 @@ impl<'a> Follower<'a> {
     fn alarm(&mut self, at: Millis, name: &str, attributes: &Map<String, Value>, state: &str, reason: &str) {
         // The rule's resource is one of the contributor's attributes.
         let known = attributes.values().filter_map(Value::as_str);
-        let Some(resource) = known.filter(|value| self.ill.contains(*value) || self.healed.contains(*value)).last()
-        else {
+        let mut known = known;
+        let Some(resource) = known.rfind(|value| self.ill.contains(*value) || self.healed.contains(*value)) else {
             return;
         };
         let resource = resource.to_owned();
