@@ -3,6 +3,8 @@
 //!
 //! `HEALSTACK_CASES` says how many seeds are tried, `HEALSTACK_SEED` which one alone.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 mod hosts;
 mod invariants;
 
@@ -61,8 +63,11 @@ fn deployment() -> (TestProject, Deployment) {
     broken_deployment(&[])
 }
 
+/// A file of `templates/partials`, a text in it, and what stands in its place.
+type Change = (&'static str, &'static str, &'static str);
+
 /// A deployment in which partials say something else: the file, a text in it, and what stands in its place.
-fn broken_deployment(changes: &[(&str, &str, &str)]) -> (TestProject, Deployment) {
+fn broken_deployment(changes: &[Change]) -> (TestProject, Deployment) {
     let project = TestProject::with_rules(RULES).unwrap();
     for (file, from, to) in changes {
         let path = format!("templates/partials/{file}.yaml.hbs");
@@ -151,7 +156,7 @@ fn whatever_goes_wrong() {
 /// What the properties are worth: a guard without one of its bounds breaks one of them within a few seeds.
 #[test]
 fn a_guard_without_a_bound_is_noticed() {
-    let broken: [(&str, &[(&str, &str, &str)]); 5] = [
+    let broken: [(&str, &[Change]); 5] = [
         ("attempts of", &[("guard-take", "$renewed or $att < $rule.max_attempts ?", "true ?")]),
         ("healings of", &[("guard-take", "{% $string($rule.budget.per_hour) %}", "99")]),
         ("at once", &[("guard-read", "[0..$rule.budget.concurrent - 1]", "[0..$rule.budget.concurrent + 5]")]),
