@@ -68,6 +68,7 @@ class Runbooks(Case):
             "describe.SnapshotTags": shown["CopyTagsToSnapshot"],
             "members.First": "orders-1",
             "members.Second": "orders-2",
+            "onItsWay.JobId": point["BackupJobId"],
             "backUp.JobId": point["BackupJobId"],
             "recoveryPoint.Arn": done["RecoveryPointArn"],
             "compare.Because": "why",

@@ -32,6 +32,8 @@ def ec2(world: World) -> Any:
     """moto's EC2 of this account and region."""
     if world not in EC2:
         EC2[world] = get_backend("ec2")[world.account][world.region]
+        # The first call by a client makes moto's own account too, to find out which addresses are EC2's.
+        world.client("ec2").describe_regions()
     return EC2[world]
 
 
@@ -52,7 +54,7 @@ def auto_scaling(world: World) -> Any:
 @contextmanager
 def with_ids(world: World, instances: Iterable[str] = (), volumes: Iterable[str] = ()) -> Iterator[None]:
     """What moto makes inside of the `with` gets these ids first, in this order, and then ids of its own."""
-    # When it is first reached, moto makes volumes of its own, for its images.
+    # When it is first reached, moto makes volumes of its own, for the images of each account.
     ec2(world)
     from moto.ec2.models import elastic_block_store as disks
     from moto.ec2.models import instances as machines
