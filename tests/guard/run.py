@@ -18,6 +18,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
+# What the line of a part begins with that has its counts: run, failed, wrong, skipped.
+COUNTS = "counts of this part: "
+
 
 def tests(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
     """Every test of a suite."""
@@ -37,7 +40,7 @@ def part(index: int, of: int, pattern: str) -> int:
         if (without not in each.id() if without else pattern in each.id())
     ]
     result = unittest.TextTestRunner(verbosity=1, stream=sys.stdout).run(unittest.TestSuite(found[index::of]))
-    print(f"{result.testsRun} {len(result.failures)} {len(result.errors)} {len(result.skipped)}")
+    print(f"{COUNTS}{result.testsRun} {len(result.failures)} {len(result.errors)} {len(result.skipped)}")
     return 0 if result.wasSuccessful() else 1
 
 
@@ -59,7 +62,9 @@ def main() -> int:
     for each in parts:
         lines = (each.communicate()[0] or "").rstrip().splitlines()
         try:
-            counts = [int(word) for word in lines[-1].split()]
+            # What daemons of the tests say at their end may come after it.
+            counted = [line for line in lines if line.startswith(COUNTS)]
+            counts = [int(word) for word in counted[-1].removeprefix(COUNTS).split()]
             total = [sum(pair) for pair in zip(total, counts, strict=True)]
         except (IndexError, ValueError):
             broken += 1  # it did not come to its end

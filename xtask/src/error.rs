@@ -75,6 +75,22 @@ pub(crate) enum XtaskError {
         folder: PathBuf,
     },
 
+    /// Packages are missing, and may not be installed unasked.
+    #[error("not installed: {packages}")]
+    #[diagnostic(help("on Debian or Ubuntu: `apt-get install {packages}`; as root, this command does it itself"))]
+    NoPackages {
+        /// Their names.
+        packages: String,
+    },
+
+    /// The test host could not be made, started or spoken to.
+    #[error("{what}")]
+    #[diagnostic(help("`cargo xtask test-host --run true` starts one and does nothing with it"))]
+    Host {
+        /// What happened.
+        what: String,
+    },
+
     /// A virtual environment could not be made.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -11,6 +11,7 @@ mod error;
 mod forward;
 mod guard;
 mod healed;
+mod host;
 mod jsonata;
 mod lint;
 mod local_deploy;
@@ -49,6 +50,8 @@ enum Command {
     Storm(guard::StormOptions),
     /// Evaluate every expression of the state machines with the reference implementation too. Needs node.
     Jsonata(jsonata::Options),
+    /// Tests that need a machine of their own, in a Debian guest.
+    TestHost(host::Options),
     /// Write the pages of docs/ that come from the code.
     Docs(docs::Options),
     /// Print what compiling 12, 1,000 and 10,000 rules costs.
@@ -136,6 +139,7 @@ fn main() -> miette::Result<ExitCode> {
         Command::Guard(options) => Ok(guard::run(&workspace, options)),
         Command::Storm(options) => Ok(guard::storm(&workspace, options)?),
         Command::Jsonata(options) => Ok(jsonata::run(&workspace, options)),
+        Command::TestHost(options) => Ok(host::run(&workspace, options)?),
         Command::Docs(options) => Ok(docs::run(&workspace, options)?),
         Command::Bench => Ok(bench::run(&workspace)?),
         Command::IamTable(options) => Ok(python::iam_table(&workspace, options)?),

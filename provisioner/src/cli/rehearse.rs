@@ -1,5 +1,7 @@
 //! `healstack rehearse`: what was compiled, run in virtual time against an emulated account.
 
+mod summary;
+
 use super::output::{BAD, BOLD, CHANGED, DIM, GOOD, count};
 use super::{Exit, Session, storm, wrap};
 use crate::diagnostics::{Problem, Problems};
@@ -173,6 +175,15 @@ fn report(rehearsal: &Rehearsal, ran: &[Ran<'_>], options: &Options) -> (String,
         values.push(value(item, outcome));
     }
     let _ = writeln!(text);
+    let summary = summary::rows(ran);
+    if ran.len() > 1 {
+        let _ = writeln!(
+            text,
+            "{}\n\n{DIM}healed in: scenarios in which something was healed, by AWS itself among them; detected, healed: the median \
+             of their virtual time since the failure{DIM:#}\n",
+            summary::table(&summary)
+        );
+    }
     let held = failed == 0;
     let without: Vec<&str> = rehearsal.without.iter().map(String::as_str).collect();
     let style = if held { GOOD } else { BAD };
@@ -183,7 +194,10 @@ fn report(rehearsal: &Rehearsal, ran: &[Ran<'_>], options: &Options) -> (String,
         options.seed,
         if rehearsal.without.is_empty() { String::new() } else { format!("; no scenarios: {}", list(&without)) },
     );
-    (text, json!({"ok": held, "seed": options.seed, "scenarios": values, "without_scenarios": rehearsal.without}), held)
+    let value = json!({
+        "ok": held, "seed": options.seed, "scenarios": values, "summary": summary, "without_scenarios": rehearsal.without,
+    });
+    (text, value, held)
 }
 
 fn value(item: &Item<'_>, outcome: &Result<Outcome, Problem>) -> Value {

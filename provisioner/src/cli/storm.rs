@@ -58,7 +58,7 @@ pub(super) fn run(session: &Session, rules: &[String], resources: u64, seed: u64
         if let Some(path) = &options.svg {
             write(path, &svg::curves(&rule.identity, &report))?;
         }
-        Ok((text(rule, &report), value(rule, &report), report.held()))
+        Ok((text(rule, &report), value(rule, &report), is_weathered(&report)))
     });
     match ran {
         Ok((text, value, held)) => {
@@ -107,8 +107,13 @@ fn write(path: &std::path::Path, drawn: &Result<String, String>) -> Result<(), P
     std::fs::write(path, drawn).map_err(|error| failed(&error))
 }
 
+/// Whether every bound was held and everything was healed while it was watched.
+fn is_weathered(report: &Report) -> bool {
+    report.held() && report.healed_after.is_some()
+}
+
 fn value(rule: &Rehearsed, report: &Report) -> Value {
-    json!({"ok": report.held(), "rule": rule.identity, "kind": rule.kind, "storm": report})
+    json!({"ok": is_weathered(report), "rule": rule.identity, "kind": rule.kind, "storm": report})
 }
 
 fn text(rule: &Rehearsed, report: &Report) -> String {
