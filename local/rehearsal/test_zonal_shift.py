@@ -111,7 +111,7 @@ class Shifting(unittest.TestCase):
         self.assertEqual(0.0, self.weights()[A])
         self.minutes(15)
         self.assertEqual(1.0, self.weights()[A])
-        self.assertEqual([("Autoshift In Progress", [ARN]), ("Autoshift Completed", [ARN])], self.events())
+        self.assertEqual([("Autoshift In Progress", ["checkout"]), ("Autoshift Completed", ["checkout"])], self.events())
 
     def test_without_autoshift_aws_leaves_it(self) -> None:
         self.world.ail({"ail": "zone", "zone": "eu-west-1a", "percent": 60, "noticed": "4m"})
