@@ -146,7 +146,7 @@ class NativeAlarms(GuardCase):
     def test_alarm_opens_and_ok_completes(self) -> None:
         self.alarm("e1")
         opened = native_event("e1", "in_progress", open="open", deadline=6 * 3600)
-        self.assert_ledger({"EVENT#e1": opened, NATIVE: {"event": "e1"}})
+        self.assert_ledger({"EVENT#e1": opened, NATIVE: {"event": "e1", "part": ""}})
         self.alarm("ok", "OK")
         closed = native_event("e1", "completed", end_time=1, reason="", error_message="", execution_id=False)
         self.assert_ledger({"EVENT#e1": closed})
