@@ -61,7 +61,7 @@ class Shifting(unittest.TestCase):
         self.minutes(2)
         self.assertEqual({"eu-west-1a": (0, 0), "eu-west-1b": (450, 0), "eu-west-1c": (450, 0)}, self.seen())
         self.assertEqual({A: 0.0, B: 1.0, "euw1-az2": 1.0}, self.weights())
-        self.assertEqual([("Manual Shift Started", [ARN])], self.events())
+        self.assertEqual([("Manual Shift Started", ["checkout"])], self.events())
 
     def test_it_ends_by_itself(self) -> None:
         self.start(expires="30m")
