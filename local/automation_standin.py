@@ -105,7 +105,12 @@ class Automation:
         """A new execution; its first step is in progress, and stays so."""
         account, now = self._core.get_account_id(), time.time()
         steps: list[dict[str, Any]] = [
-            {"StepName": str(step.get("name")), "Action": str(step.get("action")), "StepStatus": "Pending"}
+            {
+                "StepName": str(step.get("name")),
+                "Action": str(step.get("action")),
+                "StepStatus": "Pending",
+                "IsCritical": bool(step.get("isCritical", True)),
+            }
             for step in content.get("mainSteps") or []
         ]
         if steps:
@@ -149,7 +154,8 @@ class Automation:
         return {"AutomationExecutionMetadataList": [{key: run[key] for key in shown if key in run} for run in found]}
 
     def finish(self, request: Request) -> dict[str, Any]:
-        """Ends an execution, and sends its event as often as asked; a final one may be asked for its event again."""
+        """Ends an execution, and sends its event as often as asked; a final one may be asked for its event again. Steps that
+        are `forgiven` have failed and are not critical."""
         execution = self.here().get(request.text("execution_id"))
         if execution is None:
             raise BadRequest(
@@ -161,6 +167,9 @@ class Automation:
         if execution["AutomationExecutionStatus"] == "InProgress":
             ran = request.members.get("ran")
             self.end(execution, status, request.members.get("failed_step"), request.members.get("failure_message"), ran)
+            for step in execution["StepExecutions"]:
+                if step["StepName"] in request.members.get("forgiven", []):
+                    step.update(StepStatus="Failed", IsCritical=False, FailureMessage="It is not so")
         elif execution["AutomationExecutionStatus"] != status:
             raise BadRequest(f"it is {execution['AutomationExecutionStatus']} already")
         for _ in range(times):

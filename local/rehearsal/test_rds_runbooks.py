@@ -20,7 +20,14 @@ class Loader(yaml.SafeLoader):
     """CloudFormation's short forms, as what they hold."""
 
 
-Loader.add_multi_constructor("!", lambda loader, tag, node: loader.construct_scalar(node))
+def held(loader: Loader, _: str, node: yaml.Node) -> Any:
+    """A text, or a list as of `!Select`."""
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+Loader.add_multi_constructor("!", held)
 
 
 def runbooks() -> dict[str, dict[str, Any]]:

@@ -61,7 +61,7 @@ class Shifting(unittest.TestCase):
         self.minutes(2)
         self.assertEqual({"eu-west-1a": (0, 0), "eu-west-1b": (450, 0), "eu-west-1c": (450, 0)}, self.seen())
         self.assertEqual({A: 0.0, B: 1.0, "euw1-az2": 1.0}, self.weights())
-        self.assertEqual([("Manual Shift Started", [ARN])], self.events())
+        self.assertEqual([("Manual Shift Started", ["checkout"])], self.events())
 
     def test_it_ends_by_itself(self) -> None:
         self.start(expires="30m")
@@ -111,7 +111,7 @@ class Shifting(unittest.TestCase):
         self.assertEqual(0.0, self.weights()[A])
         self.minutes(15)
         self.assertEqual(1.0, self.weights()[A])
-        self.assertEqual([("Autoshift In Progress", [ARN]), ("Autoshift Completed", [ARN])], self.events())
+        self.assertEqual([("Autoshift In Progress", ["checkout"]), ("Autoshift Completed", ["checkout"])], self.events())
 
     def test_without_autoshift_aws_leaves_it(self) -> None:
         self.world.ail({"ail": "zone", "zone": "eu-west-1a", "percent": 60, "noticed": "4m"})

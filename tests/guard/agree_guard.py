@@ -161,6 +161,7 @@ SWITCHES: dict[str, Input] = {
     "a rule that is off": one(rule="shop/off"),
     "a rule that is disabled": one(rule="shop/disabled"),
     "a signal of the agent": one(rule="shop/usage", signal="usage"),
+    "an agent that tries no more": one(rule="shop/usage", signal="exhausted"),
     "suppressed": steps(guard(rule="shop/waits"), alarms={"down": "ALARM"}),
     "a suppressor that is OK": steps(guard(rule="shop/waits"), alarms={"down": "OK"}),
     "a suppressor that does not exist": one(rule="shop/misspelt"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agree_guard import KEY, UNDO, Input, guard, history, slot, steps
-from agree_rules import BROKEN, HEALED, LEFT_ALONE
+from agree_rules import ASKED, BROKEN, HEALED, LEFT_ALONE
 from core_stack import RESOURCE
 
 NOBODYS = "0aa00000-0000-4000-8000-000000000000"
@@ -36,10 +36,13 @@ def by_hand(label: str = "hand", rule: str = "shop/heal", **more: str) -> dict[s
     return {"run": {"label": label, "rule": rule, "resource": HEALED, **more}}
 
 
+FAILS_AT_LAST: dict[str, Any] = {"finish": {**FAILS["finish"], "forgiven": ["asks"]}}
 RUNBOOKS: dict[str, Input] = {
     "ends well": steps(guard(resource=HEALED), WELL),
     "fails": steps(guard(resource=BROKEN), FAILS),
+    "fails after a question whose answer is no": steps(guard(resource=ASKED), FAILS_AT_LAST),
     "leaves its resource alone": steps(guard(resource=LEFT_ALONE), IDLE),
+    "leaves its resource alone, whose cooldown is long": steps(guard(resource=LEFT_ALONE, rule="shop/patient"), IDLE),
     "ends well, only failures are told": steps(guard(resource=HEALED, rule="shop/failures"), WELL),
     "fails, only failures are told": steps(guard(resource=BROKEN, rule="shop/failures"), FAILS),
     "ends, heard of twice": steps(guard(resource=HEALED), WELL, status("$run")),
@@ -135,9 +138,11 @@ def instance(kind: str, **detail: str) -> dict[str, Any]:
     return service("autoscaling", f"EC2 Instance {kind}", detail, GROUP)
 
 
-def deployment(what: str, reason: str, label: str = "s1") -> dict[str, Any]:
-    """An event of ECS."""
-    return service("ecs", DEPLOYMENT, {"eventName": f"SERVICE_DEPLOYMENT_{what}", "reason": reason}, label=label)
+def deployment(what: str, reason: str, label: str = "s1", **of: str) -> dict[str, Any]:
+    """An event of ECS, perhaps `of` a deployment."""
+    named = {"deploymentId": of["of"]} if of else {}
+    detail = {"eventName": f"SERVICE_DEPLOYMENT_{what}", "reason": reason, **named}
+    return service("ecs", DEPLOYMENT, detail, label=label)
 
 
 def database(number: str, message: str, label: str = "s1") -> dict[str, Any]:
@@ -154,6 +159,17 @@ SERVICES: dict[str, Input] = {
         deployment("IN_PROGRESS", "Rolling Back to x"), deployment("COMPLETED", "completed", "s2")
     ),
     "ends a deployment well": steps(deployment("COMPLETED", "completed")),
+    "rolls back, and tells of the failure later": steps(
+        deployment("IN_PROGRESS", "Rolling Back to x", of="ecs-svc/2"), deployment("FAILED", "tasks", "s2", of="ecs-svc/1")
+    ),
+    "rolls back, which fails": steps(
+        deployment("IN_PROGRESS", "Rolling Back to x", of="ecs-svc/2"), deployment("FAILED", "tasks", "s2", of="ecs-svc/2")
+    ),
+    "rolls back for a runbook": steps(
+        deployment("IN_PROGRESS", "Rolling Back to x"),
+        deployment("COMPLETED", "completed", "s2"),
+        before=({**OWN, "pk": "RES#ecs:service/prod/web", "sk": "STATE", "schema_version": 1, "ttl": "$now+9000"},),
+    ),
     "fails over": steps(database("0013", "began"), database("0049", "failover completed", "s2")),
     "says something else": steps(database("0003", "said")),
     "misses a backup": steps(
@@ -196,6 +212,7 @@ AGENTS: dict[str, Input] = {
     "begin and end": steps(agent("in_progress"), agent()),
     "end before begin": steps(agent(), agent("in_progress")),
     "twice": steps(agent(), agent()),
+    "a cache": steps(agent(resource_type="cache", resource_id="orders", layer="data")),
     "a breaker": steps(agent(resource_type="breaker", resource_id="payments")),
     "of no known type": steps(agent(resource_type="../x")),
     "long and odd texts": steps(agent("failed", evidence="$long", notify="failures", **ODD)),

@@ -9,6 +9,7 @@ from core_stack import RESOURCE, rule_resources
 
 # Resources by what becomes of their runbooks; that of any other goes on for hours.
 HEALED, BROKEN, LEFT_ALONE = "i-0aa0000000000900d", "i-0aa00000000000bad", "i-0aa0000000000a1d1"
+ASKED = "i-0aa00000000000a5c"
 
 ONE = {"service": "elasticloadbalancing", "type": "loadbalancer"}
 VOLUME = {"service": "ec2", "type": "volume", "dimensions": ["VolumeId"]}
@@ -27,7 +28,7 @@ RULES: dict[str, dict[str, Any]] = {
     "shop/hourly": {"budget": {"concurrent": 2, "per_hour": 1}},
     "shop/waits": {"suppress_while": "down"},
     "shop/misspelt": {"suppress_while": "dwon"},
-    "shop/usage": {"signals": {"usage": "agent"}},
+    "shop/usage": {"signals": {"usage": "agent", "exhausted": "agent"}},
     "shop/first": {"max_attempts": 1, "escalate_to": "second"},
     "shop/second": {},
     "shop/orphan": {"max_attempts": 1, "escalate_to": "gone"},
@@ -63,12 +64,20 @@ RUNBOOK: dict[str, Any] = {
             "name": "choose",
             "action": "aws:branch",
             "inputs": {
-                "Choices": [choice(HEALED, "heal"), choice(BROKEN, "fails"), choice(LEFT_ALONE, "leaveAlone")],
+                "Choices": [choice(HEALED, "heal"), choice(BROKEN, "fails"), choice(LEFT_ALONE, "leaveAlone"), choice(ASKED, "asks")],
                 "Default": "goesOn",
             },
         },
         {"name": "goesOn", "action": "aws:sleep", "inputs": {"Duration": "PT12H"}, "isEnd": True},
         {"name": "heal", "action": "aws:sleep", "inputs": {"Duration": "PT4S"}, "isEnd": True},
+        {
+            "name": "asks",
+            "action": "aws:executeAwsApi",
+            "isCritical": False,
+            "onFailure": "step:fails",
+            "inputs": {"Service": "ec2", "Api": "RebootInstances", "InstanceIds": ["{{ ResourceId }}"]},
+            "nextStep": "heal",
+        },
         {
             "name": "fails",
             "action": "aws:executeAwsApi",

@@ -126,6 +126,18 @@ def native(case: GuardCase) -> None:
     case.settle()
 
 
+def failed_over(case: GuardCase) -> None:
+    """RDS fails over by itself, while nothing heals the instance."""
+    for label, number in (("f1", "0013"), ("f2", "0049")):
+        event_id = f"00000000-0000-4000-8000-{number:>012}"
+        case.labels[event_id] = label
+        heal = {"stack": "shop", "rule": "heal", "layer": "platform", "action": "restart", "notify": "all"}
+        heal["resource"] = f"arn:aws:rds:eu-west-1:{case.account}:db:orders"
+        said = {"source": "aws.rds", "detail-type": "RDS DB Instance Event", "detail": {"EventID": f"RDS-EVENT-{number}"}}
+        case.begin(RECORDER, {"id": event_id, "heal": heal, **said})
+        case.settle()
+
+
 def by_hand(case: GuardCase) -> None:
     """A person starts a runbook."""
     case.labels["91981ed1-f03c-576e-afa8-5cf6344d99ed"] = "hand"
@@ -215,6 +227,7 @@ STORIES: dict[str, Callable[[GuardCase], None]] = {
         escalated,
         suppressed,
         native,
+        failed_over,
         by_hand,
         agent_escalates,
         agent_is_refused,

@@ -44,11 +44,15 @@ class Events(GuardCase):
         self.publish(
             self.agent_event("a1", resource_id="payments", resource_type="breaker"),
             self.agent_event("a2", resource_type="../x"),
+            self.agent_event("a3", resource_type="cache", resource_id="orders", layer="data"),
         )
-        keys = {label: self.ledger()[f"EVENT#{label}"]["resource_key"] for label in ("a1", "a2")}
-        self.assertEqual(
-            {"a1": f"agent:breaker/{RESOURCE}/payments", "a2": f"agent:unit/{RESOURCE}/web.service"}, keys
-        )
+        keys = {label: self.ledger()[f"EVENT#{label}"]["resource_key"] for label in ("a1", "a2", "a3")}
+        wanted = {
+            "a1": f"agent:breaker/{RESOURCE}/payments",
+            "a2": f"agent:unit/{RESOURCE}/web.service",
+            "a3": "elasticache:replicationgroup/orders",
+        }
+        self.assertEqual(wanted, keys)
 
     def test_begin_and_end_are_one_event(self) -> None:
         self.publish(self.agent_event("a1", "in_progress"))

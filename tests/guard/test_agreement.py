@@ -147,7 +147,7 @@ def run(automation: dict[str, Any]) -> dict[str, Any]:
         "event": parameters["HealEventId"][0],
         "status": automation["AutomationExecutionStatus"],
     }
-    failed = [step for step in automation["StepExecutions"] if "FailureMessage" in step]
+    failed = [step for step in automation["StepExecutions"] if "FailureMessage" in step and step["IsCritical"]]
     if failed:
         found["failed"] = failed[0]["StepName"]
     return found

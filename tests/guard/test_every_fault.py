@@ -55,6 +55,7 @@ LEADS: dict[str, dict[str, tuple[str, ...]]] = {
     "offered_over_budget": {GUARD: ("Unclaim",)},
     "escalated": {GUARD: ("Escalate", "RememberTold")},
     "suppressed": {GUARD: ("ReadSuppressor",)},
+    "failed_over": {RECORDER: ("ReadLease",)},
     "native": {GUARD: ("HandOver",), RECORDER: ("Open", "WriteOpen", "ReadOpen", "CloseNative")},
     "by_hand": {RECORDER: ("ReadRule",)},
     "agent_escalates": {RECORDER: ("RecordAgent", "ReadSource", "ReadTarget", "ReadProof", "StartGuard")},

@@ -29,6 +29,10 @@ class Runbooks(GuardCase):
         self.finish("Failed", failed_step="stop", failure_message="UnauthorizedOperation")
         self.assert_ledger(over("failed", reason="FAILED", error_message="step stop: UnauthorizedOperation"))
 
+    def test_failed_runbook_says_the_step_that_mattered(self) -> None:
+        self.finish("Failed", failed_step="stop", failure_message="UnauthorizedOperation", forgiven=["describe"])
+        self.assertEqual("step stop: UnauthorizedOperation", self.ledger()["EVENT#e1"]["error_message"])
+
     def test_every_other_end_is_a_failure_with_its_reason(self) -> None:
         self.finish("TimedOut")
         self.assertEqual("TIMED_OUT", self.ledger()["EVENT#e1"]["reason"])
@@ -142,7 +146,7 @@ class NativeAlarms(GuardCase):
     def test_alarm_opens_and_ok_completes(self) -> None:
         self.alarm("e1")
         opened = native_event("e1", "in_progress", open="open", deadline=6 * 3600)
-        self.assert_ledger({"EVENT#e1": opened, NATIVE: {"event": "e1"}})
+        self.assert_ledger({"EVENT#e1": opened, NATIVE: {"event": "e1", "part": ""}})
         self.alarm("ok", "OK")
         closed = native_event("e1", "completed", end_time=1, reason="", error_message="", execution_id=False)
         self.assert_ledger({"EVENT#e1": closed})
@@ -203,6 +207,17 @@ class LeftAlone(GuardCase):
         self.finish("Failed")
         self.age(601)
         self.assertEqual("MAX_ATTEMPTS", self.decision(self.alarm_event("e4")))
+
+    def test_it_begins_no_longer_cooldown_than_an_event_may_be_old(self) -> None:
+        self.rule(RULE, cooldown_seconds=6 * 3600)
+        self.guard(self.alarm_event("e1"))
+        self.finish(ran=self.LOOKED)
+        self.assertAlmostEqual(900, self.ledger()[STATE]["cd#shop/heal"], delta=40)
+        self.assertEqual("COOLDOWN", self.decision(self.alarm_event("e2")))
+        self.age(950)
+        self.assertEqual("STARTED", self.decision(self.alarm_event("e3")))
+        self.finish()
+        self.assertAlmostEqual(6 * 3600, self.ledger()[STATE]["cd#shop/heal"], delta=40)
 
     def test_a_repeated_end_changes_nothing(self) -> None:
         self.guard(self.alarm_event("e1"))
@@ -317,6 +332,50 @@ class ServiceEvents(GuardCase):
         )
         self.send("end", "aws.ecs", kind, {"eventName": "SERVICE_DEPLOYMENT_COMPLETED"})
         self.assertEqual(["completed"], [item["status"] for item in self.ledger().values()])
+
+    def rollback(self, label: str, what: str, deployment: str, reason: str = "tasks failed to start") -> None:
+        """What ECS says of a deployment."""
+        detail = {"eventName": f"SERVICE_DEPLOYMENT_{what}", "deploymentId": deployment, "reason": reason}
+        self.send(label, "aws.ecs", "ECS Deployment State Change", detail)
+
+    def test_a_failure_that_is_told_after_its_rollback_began_does_not_end_it(self) -> None:
+        self.rollback("begin", "IN_PROGRESS", "ecs-svc/2", "rolling back to deploymentId ecs-svc/2")
+        self.rollback("late", "FAILED", "ecs-svc/1")
+        self.send("tasks", "aws.ecs", "ECS Service Action", {"eventName": "SERVICE_TASK_START_IMPAIRED"})
+        self.assertEqual("in_progress", self.ledger()["EVENT#begin"]["status"])
+        self.rollback("end", "COMPLETED", "ecs-svc/2")
+        self.assertEqual(["completed"], [item["status"] for item in self.ledger().values()])
+
+    def test_a_rollback_that_fails_itself(self) -> None:
+        self.rollback("begin", "IN_PROGRESS", "ecs-svc/2", "rolling back to deploymentId ecs-svc/2")
+        self.rollback("end", "FAILED", "ecs-svc/2")
+        self.assertEqual(["failed"], [item["status"] for item in self.ledger().values()])
+
+    def failover(self, label: str, number: str) -> None:
+        """What RDS says of a failover."""
+        self.send(label, "aws.rds", "RDS DB Instance Event", {"EventID": f"RDS-EVENT-{number}"}, "rds:{}:db:orders")
+
+    def leased(self, until: float) -> None:
+        """A healing has the database, for so many seconds."""
+        item = {"pk": "RES#rds:db/orders", "sk": "STATE", "leaseUntil": int(self.start + until), "schema_version": 1}
+        self.put({**item, "leaseOwner": "x", "leaseHolder": "y", "leaseRule": "shop/db", "ttl": int(self.start) + 9000})
+
+    def test_a_failover_that_a_runbook_asked_for_is_not_written_twice(self) -> None:
+        self.leased(3600)
+        self.failover("begin", "0013")
+        self.failover("end", "0049")
+        self.assertEqual(set(), {key for key in self.ledger() if key.startswith(("EVENT#", "NATIVE#"))})
+
+    def test_a_failover_that_began_before_the_runbook_ends(self) -> None:
+        self.failover("begin", "0013")
+        self.leased(3600)
+        self.failover("end", "0049")
+        self.assertEqual("completed", self.ledger()["EVENT#begin"]["status"])
+
+    def test_a_failover_after_the_lease_is_awss_own(self) -> None:
+        self.leased(-60)
+        self.failover("begin", "0013")
+        self.assertEqual("in_progress", self.ledger()["EVENT#begin"]["status"])
 
     def test_event_of_ecs_comes_over_the_shipped_rules_own_event_rule(self) -> None:
         shipped = dict(SHIPPED["EcsServiceHealingDeployment"])

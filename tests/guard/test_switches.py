@@ -97,6 +97,11 @@ class Switches(GuardCase):
         self.assertEqual("AGENT_FIRST", self.decision(self.alarm_event("e1", signal="usage")))
         self.refused("AGENT_FIRST")
 
+    def test_agent_that_tries_no_more_is_told_from_one_that_does(self) -> None:
+        self.rule(RULE, signals={"exhausted": "agent"})
+        self.assertEqual("AGENT_EXHAUSTED", self.decision(self.alarm_event("e1", signal="exhausted")))
+        self.refused("AGENT_EXHAUSTED")
+
     def test_copy_of_the_configuration_is_used_for_a_minute(self) -> None:
         self.guard(self.alarm_event("e1"))
         parameter = self.clients["ssm"].get_parameter(Name="/heal/dev/shop/heal")["Parameter"]["Value"]

@@ -291,7 +291,9 @@ class ZonalShifts(Behaviour):
         return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
     def say(self, what: str, name: str, zone: str) -> None:
-        """ "Using zonal autoshift with Amazon EventBridge": the resource, and the zone's id in the metadata."""
+        """ "Using zonal autoshift with Amazon EventBridge": the resource, by its name alone as in the examples there, and
+        the zone's id in the metadata.
+        """
         detail = {"version": "0.0.1", "data": "", "metadata": {"awayFrom": self.zone_ids()[zone], "notes": ""}}
-        self.world.emit(SOURCE, what, detail, [self.lbs.balancer(name).arn])
+        self.world.emit(SOURCE, what, detail, [name.split("/")[1]])
 

@@ -4,7 +4,7 @@ use healstack_model::{Action, Layer, Seconds};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// `kind.yaml`: everything about a kind that is not its templates.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -179,8 +179,21 @@ pub struct Bounds {
 pub struct LeastCooldown {
     /// From the end of a healing to the next.
     pub least: Seconds,
+    /// As many periods of the rule's own signal, where that is longer: an alarm that looks back over several of them is still on for
+    /// what happened before the healing.
+    pub periods: Option<u64>,
     /// Why.
     pub because: String,
+}
+
+impl LeastCooldown {
+    /// The shortest cooldown of a rule with this signal, whose `period` is in seconds.
+    #[must_use]
+    pub fn of(&self, signal: &Map<String, Value>) -> Seconds {
+        let period = signal.get("period").and_then(Value::as_u64);
+        let reach = self.periods.zip(period).map(|(periods, period)| Seconds::clamped(periods.saturating_mul(period)));
+        reach.map_or(self.least, |reach| reach.max(self.least))
+    }
 }
 
 /// The most attempts of a kind.

@@ -214,7 +214,10 @@ fn bounds(kind: &Kind) -> Vec<String> {
     let cooldown = bounds.cooldown_period.as_ref();
     let attempts = bounds.max_attempts.as_ref();
     cooldown
-        .map(|bound| format!("`cooldown_period` is at least {}: {}", bound.least, bound.because))
+        .map(|bound| {
+            let periods = bound.periods.map(|count| format!(", and at least {count} of the signal's periods"));
+            format!("`cooldown_period` is at least {}{}: {}", bound.least, periods.unwrap_or_default(), bound.because)
+        })
         .into_iter()
         .chain(attempts.map(|bound| format!("`max_attempts` is at most {}: {}", bound.most, bound.because)))
         .collect()

@@ -28,7 +28,7 @@ pub(super) fn resolve(
     let Extracted { node: selector, references, ids, .. } = target?;
     let parameters = with_defaults(&kind.definition.parameters, &rule.parameters);
     let signal = with_defaults(&kind.definition.signal, &rule.signal);
-    let (cooldown, max_attempts) = bounded(source, node, &rule, kind, problems);
+    let (cooldown, max_attempts) = bounded(source, node, &rule, (kind, &signal), problems);
     let window = rule.window.or(defaults.window).unwrap_or_else(|| Seconds::clamped(default_window(cooldown.get())));
     let stable_for =
         rule.stable_for.or(defaults.stable_for).unwrap_or_else(|| Seconds::clamped(default_stable_for(cooldown.get())));
@@ -145,17 +145,27 @@ fn relations(source: &Arc<Source>, node: &Node, kind: &Kind, parameters: &Map<St
 }
 
 /// The rule's cooldown and attempts, held to the kind's bounds; told where the rule says otherwise.
-fn bounded(source: &Arc<Source>, node: &Node, rule: &Rule, kind: &Kind, problems: &mut Problems) -> (Seconds, u32) {
+fn bounded(
+    source: &Arc<Source>,
+    node: &Node,
+    rule: &Rule,
+    (kind, signal): (&Kind, &Map<String, Value>),
+    problems: &mut Problems,
+) -> (Seconds, u32) {
     let mut told = |field: &str, message: String, help: String| {
         let span = node.get(field).map_or(node.span, |node| node.span);
         problems.push(Problem::warning(message).at(source, span).help(help));
     };
     let definition = &kind.definition;
     let mut cooldown = rule.cooldown_period.unwrap_or(definition.defaults.cooldown_period);
-    if let Some(bound) = definition.bounds.cooldown_period.as_ref().filter(|bound| cooldown < bound.least) {
-        let message = format!("`cooldown_period: {cooldown}` is held to {} here: {}", bound.least, bound.because);
-        told("cooldown_period", message, format!("write `cooldown_period: {}`, or longer", bound.least));
-        cooldown = bound.least;
+    let bound = definition.bounds.cooldown_period.as_ref().map(|bound| (bound.of(signal), &bound.because));
+    if let Some((least, because)) = bound.filter(|(least, _)| cooldown < *least) {
+        // Of a rule that says nothing there is nothing to warn.
+        if rule.cooldown_period.is_some() {
+            let message = format!("`cooldown_period: {cooldown}` is held to {least} here: {because}");
+            told("cooldown_period", message, format!("write `cooldown_period: {least}`, or longer"));
+        }
+        cooldown = least;
     }
     let mut attempts = rule.max_attempts.unwrap_or(definition.defaults.max_attempts);
     if let Some(bound) = definition.bounds.max_attempts.as_ref().filter(|bound| attempts > bound.most) {
