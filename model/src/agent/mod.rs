@@ -10,6 +10,8 @@ pub mod polling;
 pub mod samples;
 pub mod slope;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod time;
 
 pub use machine::{Agent, Input, LeaseAnswer, Output, Watch, WatchId};

@@ -115,6 +115,12 @@ impl Slope {
         self.spacing = 0;
     }
 
+    /// What it takes, in bytes.
+    #[cfg(test)]
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.points.capacity() * size_of::<Point>()
+    }
+
     /// The line through the points, where there are enough.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "at most 32 points")]
