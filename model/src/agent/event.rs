@@ -240,7 +240,10 @@ mod tests {
         assert!(["pool", "breaker", "unit"].contains(&text("resource_type").as_str()));
         assert_eq!(text("start_time").as_bytes()[10], b'T');
         assert_eq!((json["escalate"].as_bool(), json["attempt_count"].as_u64()), (Some(true), Some(0)));
-        assert_eq!((text("reason"), text("source"), text("stack")), ("MAX_ATTEMPTS".into(), "agent".into(), "checkout".into()));
+        assert_eq!(
+            (text("reason"), text("source"), text("stack")),
+            ("MAX_ATTEMPTS".into(), "agent".into(), "checkout".into())
+        );
         assert_eq!(serde_json::from_value::<AgentEvent>(json).unwrap(), event);
     }
 }

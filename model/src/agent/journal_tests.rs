@@ -13,7 +13,13 @@ const NOW: Now = Now { boot: 7, monotonic: 1000, wall: 1_795_000_000_000 };
 fn event(number: u64) -> AgentEvent {
     let rule = rule("memory", "unit_failed", &units(&["a.service"]), &json!({}), &json!({}));
     let config = config(&json!({}), vec![rule.clone()]);
-    let mut event = AgentEvent::new(event_id(1, number, "shop/memory", "unit/a.service"), config.identity(), &rule, "a.service", &NOW);
+    let mut event = AgentEvent::new(
+        event_id(1, number, "shop/memory", "unit/a.service"),
+        config.identity(),
+        &rule,
+        "a.service",
+        &NOW,
+    );
     event.status = Status::Skipped;
     event
 }
@@ -21,7 +27,14 @@ fn event(number: u64) -> AgentEvent {
 fn running(number: u64) -> Running {
     let event = event(number);
     let keep = 3_600_000;
-    Running { rule: "shop/memory".into(), resource: "unit/a.service".into(), began: Moment(0), event, undo: Vec::new(), keep }
+    Running {
+        rule: "shop/memory".into(),
+        resource: "unit/a.service".into(),
+        began: Moment(0),
+        event,
+        undo: Vec::new(),
+        keep,
+    }
 }
 
 /// A journal that does everything once, with the state that comes of it after each entry.
@@ -31,7 +44,11 @@ fn journal() -> (Vec<String>, Vec<State>) {
         Record::Begun(Box::new(running(1))),
         Record::Event(Box::new(event(1))),
         Record::Undo { event_id: id.clone(), commands: vec![Command::Resize { to: 20 }] },
-        Record::Ended { event_id: id.clone(), end: End::Healed, put_back: Some((vec![Command::Resize { to: 20 }], 3_600_000)) },
+        Record::Ended {
+            event_id: id.clone(),
+            end: End::Healed,
+            put_back: Some((vec![Command::Resize { to: 20 }], 3_600_000)),
+        },
         Record::Switched { scope: "host ALL".into(), switch: Some((Switch::Pause, Some(60_000))) },
         Record::Escalated { watch: watch_key("shop/memory", "unit/a.service"), event: Box::new(event(2)) },
         Record::Acknowledged { through: 2 },
@@ -115,8 +132,10 @@ fn a_damaged_line_in_the_middle_is_counted_and_skipped() {
 fn a_checkpoint_stands_for_everything_before_it_but_what_is_not_published() {
     let (lines, states) = journal();
     let state = states.last().unwrap().clone();
-    let entry = Entry { number: state.next_entry, clock: state.clock.clone(), record: Record::Checkpoint(Box::new(state)) };
-    let after = Entry { number: entry.number + 1, clock: entry.clock.clone(), record: Record::Acknowledged { through: 6 } };
+    let entry =
+        Entry { number: state.next_entry, clock: state.clock.clone(), record: Record::Checkpoint(Box::new(state)) };
+    let after =
+        Entry { number: entry.number + 1, clock: entry.clock.clone(), record: Record::Acknowledged { through: 6 } };
     let rotated = [encode(&entry).unwrap(), lines[5].clone(), lines[10].clone(), encode(&after).unwrap()].concat();
     let folded = fold(rotated.as_bytes(), 99, &NOW);
     let all = fold([lines.concat(), encode(&entry).unwrap(), encode(&after).unwrap()].concat().as_bytes(), 99, &NOW);

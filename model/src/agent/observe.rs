@@ -1,6 +1,6 @@
 //! What sensors see, and what it means for a rule: levels from thresholds, and the figures as people read them.
 
-use super::config::{Config, Parameters, AgentRule, BreakerSettings, MetricSource};
+use super::config::{AgentRule, BreakerSettings, Config, MetricSource, Parameters};
 use super::event::Reason;
 use super::samples::{Evidence, Level};
 use super::slope::Growth;
@@ -130,7 +130,8 @@ impl Judge {
             Parameters::Memory(memory) => {
                 let unit = host.units.get(resource);
                 let ill = memory.memory_threshold;
-                let recovered = unit.and_then(|unit| unit.recovered_percent).unwrap_or(ill.saturating_sub(RECOVERED_BELOW));
+                let recovered =
+                    unit.and_then(|unit| unit.recovered_percent).unwrap_or(ill.saturating_sub(RECOVERED_BELOW));
                 let leak = unit.and_then(|unit| unit.leak.as_ref());
                 let leak = leak.map(|leak| (leak.exhausts_within.get() * SECOND, leak.least_percent));
                 Self::Memory { ill, recovered: recovered.min(ill), leak }
@@ -164,7 +165,8 @@ impl Judge {
             (Self::Memory { ill, recovered, leak }, Observation::Memory { used, limit, hit }) if limit > 0 => {
                 let at = |percent: u8| u128::from(used) * 100 >= u128::from(limit) * u128::from(percent);
                 let leaks = leak.is_some_and(|(within, least)| {
-                    let left = growth.filter(|growth| growth.fit >= LEAK_FIT).and_then(|growth| growth.time_to(used, limit));
+                    let left =
+                        growth.filter(|growth| growth.fit >= LEAK_FIT).and_then(|growth| growth.time_to(used, limit));
                     at(least) && left.is_some_and(|left| left <= within)
                 });
                 let level = match () {
@@ -225,7 +227,9 @@ impl Judge {
     #[must_use]
     pub fn evidence(rule: &AgentRule, host: Evidence) -> Evidence {
         match &rule.parameters {
-            Parameters::Cache(cache) => Evidence { ill: cache.signal.datapoints, of: cache.signal.datapoints, healthy: 1 },
+            Parameters::Cache(cache) => {
+                Evidence { ill: cache.signal.datapoints, of: cache.signal.datapoints, healthy: 1 }
+            }
             _ => host,
         }
     }
@@ -245,7 +249,11 @@ pub fn describe(judge: &Judge, seen: Observation, growth: Option<Growth>, counte
     match (judge, seen) {
         (Judge::Memory { ill, .. }, Observation::Memory { used, limit, hit }) => {
             let percent = u128::from(used) * 100 / u128::from(limit.max(1));
-            let mut text = format!("memory {} of {}, {percent} % (threshold {ill} %), in {samples}", mebibytes(used), mebibytes(limit));
+            let mut text = format!(
+                "memory {} of {}, {percent} % (threshold {ill} %), in {samples}",
+                mebibytes(used),
+                mebibytes(limit)
+            );
             if hit {
                 text.push_str("; the kernel reports that the limit was hit");
             }
@@ -280,9 +288,14 @@ pub fn describe(judge: &Judge, seen: Observation, growth: Option<Growth>, counte
             let percent = u128::from(hits) * 100 / all.max(1);
             format!("{percent} % of {all} lookups find their key (threshold {threshold} %), in {samples}")
         }
-        (_, Observation::Check { passed }) => format!("the check {}, in {samples}", if passed { "passes" } else { "fails" }),
+        (_, Observation::Check { passed }) => {
+            format!("the check {}, in {samples}", if passed { "passes" } else { "fails" })
+        }
         (Judge::Value { ill, above, .. }, Observation::Value(value)) => {
-            format!("the metric is {value} (threshold {ill}, {} is ill), in {samples}", if *above { "above" } else { "below" })
+            format!(
+                "the metric is {value} (threshold {ill}, {} is ill), in {samples}",
+                if *above { "above" } else { "below" }
+            )
         }
         _ => format!("the sensor cannot tell, in {samples}"),
     }

@@ -11,11 +11,17 @@ fn memory(percent: u64, hit: bool) -> Observation {
 #[test]
 fn memory_has_a_threshold_for_illness_and_one_for_recovery() {
     let level = |percent, hit, growth| MEMORY.judge(memory(percent, hit), growth).level;
-    assert_eq!([level(79, false, None), level(80, false, None), level(85, false, None)], [Level::Healthy, Level::Between, Level::Ill]);
+    assert_eq!(
+        [level(79, false, None), level(80, false, None), level(85, false, None)],
+        [Level::Healthy, Level::Between, Level::Ill]
+    );
     assert_eq!(level(10, true, None), Level::Limit);
     // A line that reaches the limit within the minute, above 60 %; a sawtooth does not count.
     let growth = |fit| Some(Growth { bytes_per_second: MIB as f64, fit });
-    assert_eq!([level(70, false, growth(0.9)), level(70, false, growth(0.5)), level(50, false, growth(0.9))], [Level::Ill, Level::Healthy, Level::Healthy]);
+    assert_eq!(
+        [level(70, false, growth(0.9)), level(70, false, growth(0.5)), level(50, false, growth(0.9))],
+        [Level::Ill, Level::Healthy, Level::Healthy]
+    );
     assert_eq!(MEMORY.judge(Observation::Memory { used: 1, limit: 0, hit: true }, None).level, Level::Unknown);
     assert!((MEMORY.judge(memory(85, false), None).nearness - 1.0).abs() < 1e-9);
 }
@@ -26,14 +32,20 @@ fn a_pool_whose_database_is_full_is_the_symptom() {
     let pool = |waiting, database| Observation::Pool { waiting, size: Some(20), wait: None, database };
     assert_eq!(judge.judge(pool(5, Some(79.0)), None), Judged { level: Level::Ill, nearness: 1.0, suppressed: None });
     assert_eq!(judge.judge(pool(5, Some(80.0)), None).suppressed, Some(Reason::DatabaseBusy));
-    assert_eq!([judge.judge(pool(3, None), None).level, judge.judge(pool(2, None), None).level], [Level::Between, Level::Healthy]);
+    assert_eq!(
+        [judge.judge(pool(3, None), None).level, judge.judge(pool(2, None), None).level],
+        [Level::Between, Level::Healthy]
+    );
     assert_eq!(Judge::Pool { waiting: 1, busy: 80 }.judge(pool(0, None), None).level, Level::Healthy);
 }
 
 #[test]
 fn a_breaker_waits_for_its_dependency() {
     let judged = |dependency| Judge::Breaker.judge(Observation::Breaker { open: true, dependency }, None).suppressed;
-    assert_eq!([judged(Some(true)), judged(Some(false)), judged(None)], [None, Some(Reason::DependencyDown), Some(Reason::DependencyDown)]);
+    assert_eq!(
+        [judged(Some(true)), judged(Some(false)), judged(None)],
+        [None, Some(Reason::DependencyDown), Some(Reason::DependencyDown)]
+    );
 }
 
 #[test]
@@ -41,7 +53,10 @@ fn few_lookups_form_no_rate() {
     let judge = Judge::Cache { threshold: 80, least: 1000 };
     let level = |hits, misses| judge.judge(Observation::Cache { hits, misses }, None).level;
     assert_eq!(level(0, 999), Level::Unknown);
-    assert_eq!([level(799, 201), level(800, 200), level(819, 181), level(820, 180)], [Level::Ill, Level::Between, Level::Between, Level::Healthy]);
+    assert_eq!(
+        [level(799, 201), level(800, 200), level(819, 181), level(820, 180)],
+        [Level::Ill, Level::Between, Level::Between, Level::Healthy]
+    );
     assert_eq!(level(u64::MAX, u64::MAX), Level::Ill);
 }
 

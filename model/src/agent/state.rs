@@ -311,8 +311,7 @@ impl State {
             End::Left(_) => history.attempts.retain(|began| *began != running.began),
         }
         if let Some((commands, after)) = put_back.filter(|(commands, _)| !commands.is_empty()) {
-            let put_back =
-                PutBack { resource: running.resource, commands: commands.clone(), due: now.after(*after) };
+            let put_back = PutBack { resource: running.resource, commands: commands.clone(), due: now.after(*after) };
             self.put_backs.insert(event_id.to_owned(), put_back);
         }
     }
@@ -333,9 +332,10 @@ impl State {
     /// Attempts of a rule on a resource in the last `window` milliseconds before `now`.
     #[must_use]
     pub fn attempts(&self, watch: &str, window: Span, now: Moment) -> u32 {
-        let count = self.watches.get(watch).map_or(0, |history| {
-            history.attempts.iter().filter(|began| now.since(**began) < window).count()
-        });
+        let count = self
+            .watches
+            .get(watch)
+            .map_or(0, |history| history.attempts.iter().filter(|began| now.since(**began) < window).count());
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 

@@ -89,8 +89,7 @@ impl Clock {
     /// lasted: at least that much has passed. A boot clock that went back, which Linux does not do, counts nothing.
     #[must_use]
     pub const fn at(&self, now: &Now) -> Self {
-        let passed =
-            if now.boot == self.boot { now.monotonic.saturating_sub(self.monotonic) } else { now.monotonic };
+        let passed = if now.boot == self.boot { now.monotonic.saturating_sub(self.monotonic) } else { now.monotonic };
         Self { boot: now.boot, monotonic: now.monotonic, moment: self.moment.after(passed) }
     }
 

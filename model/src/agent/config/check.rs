@@ -42,7 +42,11 @@ pub(super) fn host(file: &HostFile) -> Vec<Problem> {
     for (name, one) in &file.commands {
         let path = format!("commands.{name}");
         if !is_word(name, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
-            problems.add(&path, format!("`{name}` is no command's name"), "write lower-case letters, digits and hyphens");
+            problems.add(
+                &path,
+                format!("`{name}` is no command's name"),
+                "write lower-case letters, digits and hyphens",
+            );
         }
         check_command(&path, one, &mut problems);
     }
@@ -166,7 +170,11 @@ fn check_breaker(path: &str, breaker: &Breaker, file: &HostFile, problems: &mut 
     match &breaker.dependency {
         Some(Dependency::Http(probe)) => http(&format!("{path}.dependency.http"), probe, problems),
         Some(Dependency::Tcp(peer)) if peer.port() == 0 || peer.ip().is_unspecified() => {
-            problems.add(format!("{path}.dependency.tcp"), format!("`{peer}` is no peer"), "write its address and port");
+            problems.add(
+                format!("{path}.dependency.tcp"),
+                format!("`{peer}` is no peer"),
+                "write its address and port",
+            );
         }
         Some(Dependency::Command(name)) => {
             known_command(&format!("{path}.dependency.command"), name, file, problems);
@@ -209,7 +217,11 @@ fn check_cache(path: &str, cache: &Cache, file: &HostFile, problems: &mut Proble
             problems.add(format!("{path}.least"), format!("{} is no lower bound", bounds.least), help);
         }
         if cache.prefixes.is_empty() {
-            problems.add(&path, "lifetimes have bounds, but of no keys", "add `prefixes`; an empty prefix is never everything");
+            problems.add(
+                &path,
+                "lifetimes have bounds, but of no keys",
+                "add `prefixes`; an empty prefix is never everything",
+            );
         }
     }
     if let Some(name) = &cache.database {
@@ -242,7 +254,11 @@ fn check_metric(path: &str, metric: &Metric, problems: &mut Problems) {
     // The grammar of names in Prometheus's text format.
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     if !is_word(&metric.name, name) || metric.name.starts_with(|c: char| c.is_ascii_digit()) {
-        problems.add(format!("{path}.name"), format!("`{}` is no metric", metric.name), "write the name without labels");
+        problems.add(
+            format!("{path}.name"),
+            format!("`{}` is no metric", metric.name),
+            "write the name without labels",
+        );
     }
     let (threshold, sign) = match (metric.above, metric.below) {
         (Some(above), None) => (above, 1.0),
@@ -337,7 +353,8 @@ fn is_loopback_address(authority: &str) -> bool {
     let port = authority.strip_prefix('[').unwrap_or(authority).strip_prefix(host).unwrap_or_default();
     let port = port.trim_start_matches(']');
     host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        && (port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)))
+        && (port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)))
 }
 
 /// The beginning of keys: three characters at the least and no wildcard, so that none is everything.
@@ -352,7 +369,11 @@ pub(super) fn prefix(path: &str, prefix: &str, problems: &mut Problems) {
 /// An absolute path without `..`.
 pub(super) fn path(path: &str, value: &str, problems: &mut Problems) {
     let parts = value.split('/').skip(1);
-    if !value.starts_with('/') || value.len() < 2 || value.contains(char::is_control) || parts.clone().any(|part| part == "..") {
+    if !value.starts_with('/')
+        || value.len() < 2
+        || value.contains(char::is_control)
+        || parts.clone().any(|part| part == "..")
+    {
         problems.add(path, format!("`{value}` is no absolute path"), "write the whole path, without `..`");
     }
 }

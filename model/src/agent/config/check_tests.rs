@@ -66,7 +66,11 @@ fn what_is_unsafe_is_refused_where_it_stands() {
         ("/units/checkout.service/process/program", json!("/usr/sbin/sshd"), "units.checkout.service.process.program"),
         ("/units/checkout.service/process/pid_file", json!("run/x.pid"), "units.checkout.service.process.pid_file"),
         ("/units/checkout.service/process/pid_file", json!("/run/../etc/x"), "units.checkout.service.process.pid_file"),
-        ("/units/checkout.service/health/url", json!("http://169.254.169.254/latest"), "units.checkout.service.health.url"),
+        (
+            "/units/checkout.service/health/url",
+            json!("http://169.254.169.254/latest"),
+            "units.checkout.service.health.url",
+        ),
         ("/units/checkout.service/health/url", json!("http://[fd00:ec2::254]/x"), "units.checkout.service.health.url"),
         ("/units/checkout.service/health/url", json!("http://2852039166/x"), "units.checkout.service.health.url"),
         ("/units/checkout.service/health/url", json!("http://u@h/x"), "units.checkout.service.health.url"),
@@ -119,14 +123,19 @@ fn what_is_unsafe_is_refused_where_it_stands() {
         ("/version", json!(2), "version"),
     ] {
         let found = with(pointer, value.clone());
-        assert!(found.iter().any(|problem| problem.place == Place::Path(place.to_owned())), "{pointer} {value}: {found:?}");
+        assert!(
+            found.iter().any(|problem| problem.place == Place::Path(place.to_owned())),
+            "{pointer} {value}: {found:?}"
+        );
         assert!(found.iter().all(|problem| !problem.help.is_empty()));
     }
 }
 
 #[test]
 fn an_allow_list_is_none_where_a_shell_reads_arguments() {
-    for (path, arguments) in [("/bin/sh", json!(["-c", "rm -rf /"])), ("/bin/bash", json!(["-lc", "x"])), ("/usr/bin/env", json!(["x"]))] {
+    for (path, arguments) in
+        [("/bin/sh", json!(["-c", "rm -rf /"])), ("/bin/bash", json!(["-lc", "x"])), ("/usr/bin/env", json!(["x"]))]
+    {
         let mut whole = whole();
         whole["commands"]["check"]["path"] = json!(path);
         whole["commands"]["check"]["arguments"] = arguments;
@@ -166,7 +175,16 @@ fn loopback_is_an_address_and_never_a_name() {
     for url in ["http://127.0.0.1:80", "http://127.9.9.9/x", "http://[::1]:80/x"] {
         assert!(is_loopback_url(url), "{url}");
     }
-    for url in ["http://localhost", "http://127.0.0.1.evil.com", "http://127.0.0.1@evil.com", "https://127.0.0.1", "http://127.0.0.1:0", "http://127.0.0.1:x", "http://[::1", "http://"] {
+    for url in [
+        "http://localhost",
+        "http://127.0.0.1.evil.com",
+        "http://127.0.0.1@evil.com",
+        "https://127.0.0.1",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:x",
+        "http://[::1",
+        "http://",
+    ] {
         let fine = is_loopback_url(url);
         // A bracket that is not closed still names this host alone.
         assert!(!fine || url == "http://[::1", "{url}");

@@ -11,9 +11,9 @@ mod problem;
 mod rule;
 
 pub use host::{
-    Breaker as BreakerSettings, BreakerMeans, Cache as CacheSettings, Command, Dependency, Dump, Fleet, HostFile, HttpProbe,
-    Leak, Lease, Limits, Metric as MetricSource, Pool as PoolSettings, PoolMeans, Process, Signal, TtlBounds,
-    Unit as UnitSettings, VERSION, Verify, Warm,
+    Breaker as BreakerSettings, BreakerMeans, Cache as CacheSettings, Command, Dependency, Dump, Fleet, HostFile,
+    HttpProbe, Leak, Lease, Limits, Metric as MetricSource, Pool as PoolSettings, PoolMeans, Process, Signal,
+    TtlBounds, Unit as UnitSettings, VERSION, Verify, Warm,
 };
 pub use names::{PROTECTED_PROGRAMS, PROTECTED_UNITS, is_protected_program, is_protected_unit};
 pub use parameters::{
@@ -102,7 +102,11 @@ fn meanings(rule: &AgentRule, host: &HostFile, problems: &mut Problems) {
     let mut command = |field: &str, name: Option<&String>| {
         if let Some(name) = name.filter(|name| !host.commands.contains_key(*name)) {
             let path = format!("{}: parameters.{field}", rule.id);
-            problems.add(path, format!("`{name}` is not on this host's allow list"), "add it to `commands` in agent.yaml");
+            problems.add(
+                path,
+                format!("`{name}` is not on this host's allow list"),
+                "add it to `commands` in agent.yaml",
+            );
         }
     };
     match &rule.parameters {
@@ -122,7 +126,11 @@ fn meanings(rule: &AgentRule, host: &HostFile, problems: &mut Problems) {
             let source = host.metrics.get(&metric.metric);
             if source.is_none_or(|source| source.above.is_none() && source.below.is_none()) {
                 let help = format!("add `metrics.{}` with `above` or `below` in agent.yaml", metric.metric);
-                problems.add(format!("{}: parameters.metric", rule.id), format!("`{}` has no threshold here", metric.metric), help);
+                problems.add(
+                    format!("{}: parameters.metric", rule.id),
+                    format!("`{}` has no threshold here", metric.metric),
+                    help,
+                );
             }
         }
         Parameters::Probe(probe) => {
@@ -139,13 +147,7 @@ fn meanings(rule: &AgentRule, host: &HostFile, problems: &mut Problems) {
     }
 }
 
-fn cache_meaning(
-    rule: &AgentRule,
-    parameters: &CacheParameters,
-    name: &str,
-    host: &HostFile,
-    problems: &mut Problems,
-) {
+fn cache_meaning(rule: &AgentRule, parameters: &CacheParameters, name: &str, host: &HostFile, problems: &mut Problems) {
     let Some(cache) = host.caches.get(name) else {
         let help = format!("add `caches.{name}` with its address to agent.yaml, on one host or some");
         problems.add(format!("{}: target", rule.id), format!("nothing says where {name} is"), help);

@@ -34,8 +34,16 @@ pub const PROTECTED_UNITS: [&str; 24] = [
 ];
 
 /// Programs that are never signalled and whose sockets are never destroyed.
-pub const PROTECTED_PROGRAMS: [&str; 8] =
-    ["systemd", "init", "sshd", "dbus-daemon", "dbus-broker", "healstack-agent", "amazon-ssm-agent", "ssm-agent-worker"];
+pub const PROTECTED_PROGRAMS: [&str; 8] = [
+    "systemd",
+    "init",
+    "sshd",
+    "dbus-daemon",
+    "dbus-broker",
+    "healstack-agent",
+    "amazon-ssm-agent",
+    "ssm-agent-worker",
+];
 
 /// Whether a unit is one that the agent never acts on.
 #[must_use]
@@ -71,7 +79,12 @@ pub(super) fn check(target: TargetType, name: &str, path: &str, problems: &mut P
             }
         }
         TargetType::Cache => {
-            if !grammar(name, 40, |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+            if !grammar(
+                name,
+                40,
+                |c| c.is_ascii_lowercase(),
+                |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+            ) {
                 let help = "write the replication group's id: lower-case letters, digits and hyphens";
                 problems.add(path, format!("`{name}` is no replication group"), help);
             }
@@ -85,9 +98,17 @@ fn unit(name: &str, path: &str, problems: &mut Problems) {
         let what = format!("`{name}` is never healed: restarting it can take the host, its log-in or the agent away");
         problems.add(path, what, "name the unit of your own application");
     } else if !name.ends_with(".service") {
-        problems.add(path, format!("`{name}` is no service unit"), format!("write the whole name, for instance {name}.service"));
+        problems.add(
+            path,
+            format!("`{name}` is no service unit"),
+            format!("write the whole name, for instance {name}.service"),
+        );
     } else if !grammar(name, 248, |c| allowed(c) && c != '-', allowed) {
-        problems.add(path, format!("`{name}` is no unit's name"), "write the name as `systemctl list-units` shows it, without wildcards");
+        problems.add(
+            path,
+            format!("`{name}` is no unit's name"),
+            "write the name as `systemctl list-units` shows it, without wildcards",
+        );
     } else if name == ".service" {
         problems.add(path, "the unit has no name", "write the whole name, for instance checkout.service");
     }
@@ -128,14 +149,18 @@ mod tests {
         ] {
             assert!(wrong(TargetType::Unit, name).is_some_and(|what| what.contains("never healed")), "{name}");
         }
-        for name in ["checkout.service", "my-systemd.service", "worker@1.service", "sshuttle.service", "network-api.service"] {
+        for name in
+            ["checkout.service", "my-systemd.service", "worker@1.service", "sshuttle.service", "network-api.service"]
+        {
             assert_eq!(wrong(TargetType::Unit, name), None, "{name}");
         }
     }
 
     #[test]
     fn names_are_whole_and_without_wildcards() {
-        for name in ["", "*", "checkout", "check*.service", "a b.service", ".service", "-.service", "x.slice", "a/b.service"] {
+        for name in
+            ["", "*", "checkout", "check*.service", "a b.service", ".service", "-.service", "x.slice", "a/b.service"]
+        {
             assert!(wrong(TargetType::Unit, name).is_some(), "{name}");
         }
         for (target, name) in [

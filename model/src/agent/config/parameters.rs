@@ -304,7 +304,8 @@ fn check(parameters: &Parameters, problems: &mut Problems) {
             within("test_requests_percentage", breaker.test_requests_percentage.into(), 1, 50, problems);
             within("probe_successes", breaker.probe_successes.into(), 1, 60, problems);
             if !breaker.gradual_recovery {
-                let what = "`gradual_recovery: false` sends all requests at once to a dependency that has just come back";
+                let what =
+                    "`gradual_recovery: false` sends all requests at once to a dependency that has just come back";
                 problems.add("parameters.gradual_recovery", what, "write `gradual_recovery: true`, or leave it out");
             }
             if breaker.adapter != BreakerAdapter::File && !super::check::is_loopback_url(&breaker.endpoint) {

@@ -1,9 +1,9 @@
 //! A rule as the agent gets it: the SSM parameter that the compiler writes (`provisioner/src/compile/rule.rs`).
 
 use super::parameters::{self, Parameters};
-use super::problem::{Problem, Problems, of_serde};
 #[cfg(test)]
 use super::problem::Place;
+use super::problem::{Problem, Problems, of_serde};
 use crate::agent::time::{SECOND, Span};
 use crate::duration::MAX_SECONDS;
 use crate::ledger::RuleId;
@@ -265,7 +265,11 @@ fn target(target: &Map<String, Value>, problems: &mut Problems) -> Option<(Targe
                 (None, Some(ids)) if !ids.is_empty() => Hosts::Ids(ids),
                 _ => {
                     let what = "the selector of hosts is empty, or is two";
-                    problems.add(format!("{path}.hosts"), what, "write `tag: {app: checkout}` or `ids: [i-…]` in the rule");
+                    problems.add(
+                        format!("{path}.hosts"),
+                        what,
+                        "write `tag: {app: checkout}` or `ids: [i-…]` in the rule",
+                    );
                     return None;
                 }
             };

@@ -55,7 +55,9 @@ fn every_rule_that_the_compiler_wrote_is_read() {
     let expected =
         ["cache-invalidation-healing", "circuit-breaker-healing", "connection-pool-healing", "memory-leak-healing"];
     assert_eq!(names, expected);
-    assert!(matches!(&mine[0].parameters, Parameters::Cache(cache) if cache.adjust_ttl && cache.signal.threshold == 80));
+    assert!(
+        matches!(&mine[0].parameters, Parameters::Cache(cache) if cache.adjust_ttl && cache.signal.threshold == 80)
+    );
     assert!(matches!(&mine[1].parameters, Parameters::Breaker(breaker) if breaker.probe_successes == 5));
     assert!(matches!(&mine[2].parameters, Parameters::Pool(pool) if pool.connection_timeout_adjustment == Some(30)));
     assert!(matches!(&mine[3].parameters, Parameters::Memory(memory) if memory.memory_threshold == 85));

@@ -25,7 +25,10 @@ impl Agent {
         let now = self.clock.moment;
         let Some(watch) = self.watches.get(place).filter(|watch| watch.condition(now).is_ill()) else { return };
         let rule = self.rule(watch);
-        if rule.mode == Mode::Off || self.next_config.is_some() || self.jobs.iter().any(|job| job.watch == Some(watch.id)) {
+        if rule.mode == Mode::Off
+            || self.next_config.is_some()
+            || self.jobs.iter().any(|job| job.watch == Some(watch.id))
+        {
             return;
         }
         if let Some(reason) = self.refusal(watch) {
@@ -43,13 +46,17 @@ impl Agent {
         let heals = |job: &&Job| !matches!(job.stage, Stage::PuttingBack { .. });
         let of_rule = self.jobs.iter().filter(heals).filter(|job| job.rule == identity).count();
         let of_host = self.jobs.iter().filter(heals).count();
+        // What waits for its lease or its look takes a place in the hour as well: it may begin at once.
+        let waits = |job: &&Job| job.rule == identity && !self.state.running.contains_key(&job.event_id);
+        let in_hour =
+            self.state.in_the_last_hour(&identity, now) + self.jobs.iter().filter(heals).filter(waits).count();
         let host = self.config.host().limits.concurrent as usize;
         let free = !self.jobs.iter().any(|job| job.resource == *resource);
         if !self.allows(Bound::Cooldown, now >= self.rests_until(watch))
             || now < watch.retry_at
             || !self.allows(Bound::OneAtOnce, free)
             || !self.allows(Bound::Concurrent, of_rule < concurrent && of_host < host)
-            || !self.allows(Bound::PerHour, self.state.in_the_last_hour(&identity, now) < per_hour)
+            || !self.allows(Bound::PerHour, in_hour < per_hour)
         {
             return;
         }

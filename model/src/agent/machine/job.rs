@@ -84,7 +84,13 @@ pub(super) enum Ending {
 }
 
 impl Job {
-    pub(super) const fn new(event_id: String, watch: Option<WatchId>, rule: String, resource: String, stage: Stage) -> Self {
+    pub(super) const fn new(
+        event_id: String,
+        watch: Option<WatchId>,
+        rule: String,
+        resource: String,
+        stage: Stage,
+    ) -> Self {
         Self { event_id, watch, rule, resource, stage, step: 0, leased: false }
     }
 
@@ -133,7 +139,8 @@ impl Agent {
     /// Takes up what a crash has interrupted: it is taken back where it can be, looked at, ended and reported. Nothing is done twice, and
     /// the attempt stays counted.
     pub(super) fn take_up(&mut self) {
-        let running: Vec<(String, Running)> = self.state.running.iter().map(|(id, one)| (id.clone(), one.clone())).collect();
+        let running: Vec<(String, Running)> =
+            self.state.running.iter().map(|(id, one)| (id.clone(), one.clone())).collect();
         let now = self.clock.moment;
         if self.allows(Bound::Recovery, false) {
             for (event_id, _) in running {
@@ -164,7 +171,8 @@ impl Agent {
                 self.due(place);
             }
         }
-        let due: Vec<String> = self.state.put_backs.iter().filter(|(_, put_back)| put_back.due <= now).map(|(id, _)| id.clone()).collect();
+        let due: Vec<String> =
+            self.state.put_backs.iter().filter(|(_, put_back)| put_back.due <= now).map(|(id, _)| id.clone()).collect();
         for event_id in due {
             self.put_back(event_id);
         }
@@ -261,7 +269,9 @@ impl Agent {
 
     /// A sensor has answered a request.
     pub(super) fn looked(&mut self, id: WatchId, request: u64) {
-        let waits = |job: &Job| job.watch == Some(id) && matches!(job.stage, Stage::Looking { request: asked, .. } if asked == request);
+        let waits = |job: &Job| {
+            job.watch == Some(id) && matches!(job.stage, Stage::Looking { request: asked, .. } if asked == request)
+        };
         if let Some(place) = self.jobs.iter().position(waits) {
             let level = self.watches.get(id.0 as usize).map(|watch| watch.judged.level);
             self.looked_at(place, level);
@@ -354,7 +364,10 @@ impl Agent {
             Step::Leave(reason) => self.end(place, End::Left(reason), None, None),
             Step::Fail(reason, error) => {
                 let commands = plan.undo().into();
-                self.stage(place, Stage::Undoing { commands, tries: 0, until: now, end: Ending::Failed(reason, error) });
+                self.stage(
+                    place,
+                    Stage::Undoing { commands, tries: 0, until: now, end: Ending::Failed(reason, error) },
+                );
                 self.undo(place);
             }
         }
@@ -371,7 +384,9 @@ impl Agent {
             Stage::Undoing { .. } => self.undone(place, &answer),
             Stage::PuttingBack { .. } => match answer {
                 Answer::Done | Answer::Nothing => self.put_back_next(place),
-                Answer::More | Answer::Busy | Answer::Failed(_) | Answer::TimedOut | Answer::Verified(_) => self.put_back_later(place),
+                Answer::More | Answer::Busy | Answer::Failed(_) | Answer::TimedOut | Answer::Verified(_) => {
+                    self.put_back_later(place)
+                }
             },
             _ => {}
         }
@@ -392,7 +407,9 @@ impl Agent {
     fn ask_look(&mut self, place: usize) {
         let now = self.clock.moment;
         let Some(job) = self.jobs.get_mut(place) else { return };
-        let (Stage::Running { wait: Wait::Verify(look), .. } | Stage::Recovering { look }) = &mut job.stage else { return };
+        let (Stage::Running { wait: Wait::Verify(look), .. } | Stage::Recovering { look }) = &mut job.stage else {
+            return;
+        };
         look.asked = Some(now.after(VERIFY_WITHIN));
         job.step += 1;
         let Some(watch) = job.watch else { return };
@@ -404,13 +421,20 @@ impl Agent {
         let now = self.clock.moment;
         let (successes, again) = (self.config.host().verify.successes, self.config.host().polling.fast);
         let Some(job) = self.jobs.get_mut(place) else { return };
-        let (Stage::Running { wait: Wait::Verify(look), .. } | Stage::Recovering { look }) = &mut job.stage else { return };
+        let (Stage::Running { wait: Wait::Verify(look), .. } | Stage::Recovering { look }) = &mut job.stage else {
+            return;
+        };
         let over = look.take(now, well, successes, again);
         match (over, &job.stage) {
             (None, _) => {}
             (Some(well), Stage::Recovering { .. }) => {
                 let end = if well { End::Healed } else { End::Failed(Reason::Interrupted) };
-                self.end(place, end, Some((Reason::Interrupted, "the agent ended in the middle of it".to_owned())), None);
+                self.end(
+                    place,
+                    end,
+                    Some((Reason::Interrupted, "the agent ended in the middle of it".to_owned())),
+                    None,
+                );
             }
             (Some(well), _) => self.advance(place, Some(Answer::Verified(well))),
         }
@@ -446,7 +470,10 @@ impl Agent {
     }
 
     fn undone(&mut self, place: usize, answer: &Answer) {
-        let Some(Stage::Undoing { commands, tries, end, .. }) = self.jobs.get_mut(place).map(|job| &mut job.stage) else { return };
+        let Some(Stage::Undoing { commands, tries, end, .. }) = self.jobs.get_mut(place).map(|job| &mut job.stage)
+        else {
+            return;
+        };
         let done = matches!(answer, Answer::Done | Answer::Nothing);
         *tries += 1;
         if done || *tries >= UNDO_TRIES {

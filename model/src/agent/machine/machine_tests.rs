@@ -58,7 +58,9 @@ impl Host {
         for output in out {
             next.extend(match output.clone() {
                 Output::Sense { watch, request } => self.step(Input::Observed { watch, request: Some(request), seen }),
-                Output::Act { event_id, step, .. } => self.step(Input::Answered { event_id, step, answer: Answer::Done }),
+                Output::Act { event_id, step, .. } => {
+                    self.step(Input::Answered { event_id, step, answer: Answer::Done })
+                }
                 Output::Verify { event_id, step, .. } => self.step(Input::Verified { event_id, step, well }),
                 Output::AskLease { event_id, .. } => self.step(Input::Lease { event_id, answer: LeaseAnswer::Granted }),
                 _ => Vec::new(),
@@ -109,20 +111,25 @@ fn a_leak_is_healed_once_and_the_event_says_why() {
     // The look, right before the action, and then the restart: begun is written first.
     assert!(matches!(out.last(), Some(Output::Sense { .. })));
     let out = host.answer(&out, used(93), None);
-    let names: Vec<&str> = out.iter().map(|output| match output {
-        Output::Journal(entry) => match &entry.record {
-            Record::Begun(_) => "begun",
-            Record::Event(_) => "event",
-            _ => "other",
-        },
-        Output::Act { .. } => "act",
-        _ => "else",
-    }).collect();
+    let names: Vec<&str> = out
+        .iter()
+        .map(|output| match output {
+            Output::Journal(entry) => match &entry.record {
+                Record::Begun(_) => "begun",
+                Record::Event(_) => "event",
+                _ => "other",
+            },
+            Output::Act { .. } => "act",
+            _ => "else",
+        })
+        .collect();
     assert_eq!(names, ["begun", "event", "act"]);
     host.run(out, used(40), Some(true), 10);
     assert_eq!(host.acts(), [Command::Restart]);
     assert_eq!(host.events(), [(Status::InProgress, None), (Status::Completed, None)]);
-    let Some(Output::Journal(entry)) = host.out.iter().rev().find(|output| matches!(output, Output::Journal(_))) else { panic!() };
+    let Some(Output::Journal(entry)) = host.out.iter().rev().find(|output| matches!(output, Output::Journal(_))) else {
+        panic!()
+    };
     let event = entry.record.event().unwrap();
     assert!(event.evidence.as_ref().unwrap().contains("93.0 MiB of 100.0 MiB, 93 %"), "{event:?}");
     assert_eq!((event.attempt_count, event.resource_id.as_str()), (1, "a.service"));
@@ -142,7 +149,8 @@ fn near_the_threshold_it_is_read_faster_and_then_slower_again() {
     host.see(0, used(40));
     assert_eq!(host.agent.interval(WatchId(0)), Some(10_000));
     let out = host.see(0, used(84));
-    let every = out.iter().find_map(|output| if let Output::Interval { every, .. } = output { Some(*every) } else { None });
+    let every =
+        out.iter().find_map(|output| if let Output::Interval { every, .. } = output { Some(*every) } else { None });
     assert!(every.is_some_and(|every| every < 2000), "{out:?}");
     host.see(0, used(40));
     // 44 % in a second is a leak that reaches the limit soon, had it gone on; it has shrunk.
@@ -190,14 +198,21 @@ fn a_rule_that_observes_says_what_it_would_do() {
         host.run(out, used(95), None, 1);
     }
     assert_eq!((host.acts(), host.events()), (Vec::new(), vec![(Status::Skipped, Some(Reason::Observed))]));
-    let Some(Output::Journal(entry)) = host.out.iter().find(|output| matches!(output, Output::Journal(_))) else { panic!() };
+    let Some(Output::Journal(entry)) = host.out.iter().find(|output| matches!(output, Output::Journal(_))) else {
+        panic!()
+    };
     assert!(entry.record.event().unwrap().evidence.as_ref().unwrap().ends_with("would restart"));
 }
 
 #[test]
 fn a_pause_holds_over_a_restart_and_ends_by_itself() {
     let mut host = Host::new(&alone(), vec![memory(&json!({}))]);
-    host.step(Input::Switched { origin: Origin::Host, scope: Scope::All, switch: Some(Switch::Pause), lasts: Some(60_000) });
+    host.step(Input::Switched {
+        origin: Origin::Host,
+        scope: Scope::All,
+        switch: Some(Switch::Pause),
+        lasts: Some(60_000),
+    });
     let state = host.agent.state().clone();
     host.agent = Agent::new(config(&alone(), vec![memory(&json!({}))]), state);
     for _ in 0..10 {
@@ -226,8 +241,7 @@ fn a_suppressing_alarm_holds_while_it_fires_and_while_nobody_can_say() {
         }
     }
     assert_eq!((host.acts(), host.events()), (Vec::new(), vec![(Status::Skipped, Some(Reason::Suppressed))]));
-    host.step(suppressor(Some(false)));
-    let out = host.see(0, used(95));
+    let out = host.step(suppressor(Some(false)));
     host.run(out, used(95), Some(true), 3);
     assert_eq!(host.acts(), [Command::Restart]);
 }
@@ -279,7 +293,8 @@ fn with_the_cloud_away_a_host_waits_for_its_wave() {
                 }
                 Output::Sense { watch, request } => {
                     let out = host.step(Input::Observed { watch, request: Some(request), seen: used(95) });
-                    acted = acted.or(out.iter().any(|output| matches!(output, Output::Act { .. })).then_some(host.now.wall));
+                    acted = acted
+                        .or(out.iter().any(|output| matches!(output, Output::Act { .. })).then_some(host.now.wall));
                 }
                 _ => {}
             }
@@ -391,7 +406,8 @@ fn a_breaker_is_taken_out_again_and_then_given_more_time() {
     let haproxy = json!({"fleet": {"lease": "none"}, "breakers": {"payments": {
         "means": {"adapter": "haproxy", "socket": "/run/haproxy.sock", "backend": "b", "server": "s"},
         "dependency": {"tcp": "10.0.0.1:443"}, "hold": 5}}});
-    let mut host = Host::new(&haproxy, vec![breaker(&json!({"probe_successes": 2, "degradation_flag": "no-payments"}))]);
+    let mut host =
+        Host::new(&haproxy, vec![breaker(&json!({"probe_successes": 2, "degradation_flag": "no-payments"}))]);
     let mut out = Vec::new();
     for _ in 0..3 {
         out = host.see(0, open(true));
@@ -402,7 +418,8 @@ fn a_breaker_is_taken_out_again_and_then_given_more_time() {
         out = host.answer(&out, open(true), Some(well));
         out.extend(host.pass(500));
     }
-    let weights = |host: &Host| -> Vec<Command> { host.acts().into_iter().filter(|act| *act != Command::Probe).collect() };
+    let weights =
+        |host: &Host| -> Vec<Command> { host.acts().into_iter().filter(|act| *act != Command::Probe).collect() };
     let once = [Command::Weight { percent: 10 }, Command::Weight { percent: 25 }, Command::Open];
     assert_eq!(weights(&host), once);
     assert_eq!(host.events().last(), Some(&(Status::Failed, Some(Reason::VerifyFailed))));
@@ -485,7 +502,10 @@ fn a_hundred_units_take_less_than_a_hundred_kibibytes() {
     let mut host = Host::new(&alone(), rules.collect());
     for second in 0..100 {
         for watch in 0..100 {
-            host.agent.step(&host.now, Input::Observed { watch: WatchId(watch), request: None, seen: used(40 + second % 20) });
+            host.agent.step(
+                &host.now,
+                Input::Observed { watch: WatchId(watch), request: None, seen: used(40 + second % 20) },
+            );
         }
         host.now.monotonic += 1000;
     }

@@ -123,7 +123,9 @@ impl Agent {
             Input::Answered { event_id, step, answer } => self.answered(&event_id, step, answer),
             Input::Verified { event_id, step, well } => self.verified(&event_id, step, well),
             Input::Lease { event_id, answer } => self.leased(event_id, answer),
-            Input::Switched { origin, scope, switch, lasts } => self.switch(origin, &scope, switch.map(|switch| (switch, lasts))),
+            Input::Switched { origin, scope, switch, lasts } => {
+                self.switch(origin, &scope, switch.map(|switch| (switch, lasts)))
+            }
             Input::Suppressor { alarm, firing } => {
                 match firing {
                     Some(firing) => self.suppressors.insert(alarm, firing),
@@ -157,7 +159,8 @@ impl Agent {
         let now = self.clock.moment;
         let jobs = self.jobs.iter().map(Job::due);
         let free = |resource: &str| !self.jobs.iter().any(|job| job.resource == resource);
-        let put_backs = self.state.put_backs.values().filter(|put_back| free(&put_back.resource)).map(|put_back| put_back.due);
+        let put_backs =
+            self.state.put_backs.values().filter(|put_back| free(&put_back.resource)).map(|put_back| put_back.due);
         let watches = self.watches.iter().filter_map(|watch| self.may_change_at(watch));
         let due = jobs.chain(put_backs).chain(watches).min()?;
         Some(self.clock.monotonic_of(due.max(now)))
@@ -234,7 +237,9 @@ impl Agent {
     /// Attempts are new after `stable_for` of health without interruption, counted from the end of the last healing at the earliest.
     fn renew(&mut self, place: usize, condition: Condition) {
         let Some(watch) = self.watches.get(place) else { return };
-        let Some(history) = self.state.watches.get(&watch.key).filter(|history| !history.attempts.is_empty()) else { return };
+        let Some(history) = self.state.watches.get(&watch.key).filter(|history| !history.attempts.is_empty()) else {
+            return;
+        };
         let stable_for = self.rule(watch).stable_for;
         let now = self.clock.moment;
         let since = match condition {
@@ -315,3 +320,6 @@ fn watches_of(config: &Config, before: Vec<Watch>) -> Vec<Watch> {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod properties;

@@ -36,7 +36,13 @@ impl CachePlan {
     /// Removes below each of `prefixes`, then sets lifetimes below them to at least and at most so many seconds, then warms `warm` keys a second;
     /// verified within `verify` milliseconds.
     #[must_use]
-    pub fn new(prefixes: &[String], batch: u16, ttl: Option<(&[String], u64, u64)>, warm: Option<u32>, verify: Span) -> Self {
+    pub fn new(
+        prefixes: &[String],
+        batch: u16,
+        ttl: Option<(&[String], u64, u64)>,
+        warm: Option<u32>,
+        verify: Span,
+    ) -> Self {
         let unlink = |prefix: &String| Command::Unlink { prefix: prefix.clone(), batch };
         let mut work: Vec<Work> =
             prefixes.iter().map(|prefix| Work { command: unlink(prefix), every: BATCH_EVERY }).collect();
@@ -65,7 +71,11 @@ impl CachePlan {
                 self.busy += every;
                 if self.busy > BUSY_AT_MOST {
                     let error = "the database behind the cache stays busy".to_owned();
-                    return if self.changed { Step::Fail(Reason::DependencyDown, error) } else { Step::Leave(Reason::DependencyDown) };
+                    return if self.changed {
+                        Step::Fail(Reason::DependencyDown, error)
+                    } else {
+                        Step::Leave(Reason::DependencyDown)
+                    };
                 }
                 return Step::Wait(now.after(every));
             }
@@ -115,7 +125,8 @@ mod tests {
     #[test]
     fn what_is_stale_goes_in_batches_then_keys_are_warmed_once_a_second() {
         let mut plan = CachePlan::new(&prefixes(), 100, None, Some(50), 60_000);
-        let unlink = |prefix: &str| Step::Act { command: Command::Unlink { prefix: prefix.into(), batch: 100 }, within: CALL };
+        let unlink =
+            |prefix: &str| Step::Act { command: Command::Unlink { prefix: prefix.into(), batch: 100 }, within: CALL };
         let mut now = Moment(0);
         assert_eq!(plan.next(now, None), unlink("item:"));
         for answer in [Answer::More, Answer::More, Answer::Done] {

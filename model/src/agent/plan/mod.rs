@@ -224,7 +224,9 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Restart(plan) => plan.fmt(f),
-            Self::Pool(_) => f.write_str("renew the pool's connections, drop leaked ones one by one, let it grow within its limit"),
+            Self::Pool(_) => {
+                f.write_str("renew the pool's connections, drop leaked ones one by one, let it grow within its limit")
+            }
             Self::Breaker(plan) => plan.fmt(f),
             Self::Cache(_) => f.write_str("remove stale keys and warm the cache"),
         }

@@ -144,7 +144,9 @@ impl PoolPlan {
                 let error = self.errors.pop();
                 match (self.changed, error) {
                     (_, Some(error)) => Step::Fail(Reason::ActionFailed, error),
-                    (true, None) => Step::Fail(Reason::VerifyFailed, "clients still wait after every measure".to_owned()),
+                    (true, None) => {
+                        Step::Fail(Reason::VerifyFailed, "clients still wait after every measure".to_owned())
+                    }
                     (false, None) => Step::Leave(Reason::NothingToDo),
                 }
             }
@@ -177,11 +179,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn whole() -> PoolMeasures {
-        PoolMeasures { reconnect: true, leaked_after: Some(300), most_dropped: 2, size: Some((20, 40)), wait: Some((120, 30)) }
+        PoolMeasures {
+            reconnect: true,
+            leaked_after: Some(300),
+            most_dropped: 2,
+            size: Some((20, 40)),
+            wait: Some((120, 30)),
+        }
     }
 
     /// The commands of a plan whose steps are answered so.
-    fn commands(measures: PoolMeasures, mut answer: impl FnMut(&Command) -> Answer, well: bool) -> (Vec<Command>, Step, PoolPlan) {
+    fn commands(
+        measures: PoolMeasures,
+        mut answer: impl FnMut(&Command) -> Answer,
+        well: bool,
+    ) -> (Vec<Command>, Step, PoolPlan) {
         let (mut plan, mut given, mut all) = (PoolPlan::new(measures), None, Vec::new());
         for _ in 0..300 {
             match plan.next(given.take()) {
@@ -206,7 +218,13 @@ mod tests {
     fn leaked_clients_go_one_by_one_then_it_grows_then_clients_wait_less() {
         let (all, end, plan) = commands(whole(), |_| Answer::Done, false);
         let leaked = Command::DropLeaked { older_than: 300 };
-        let expected = [Command::Reconnect, leaked.clone(), leaked, Command::Resize { to: 25 }, Command::WaitAtMost { seconds: 30 }];
+        let expected = [
+            Command::Reconnect,
+            leaked.clone(),
+            leaked,
+            Command::Resize { to: 25 },
+            Command::WaitAtMost { seconds: 30 },
+        ];
         assert_eq!(all, expected);
         assert!(matches!(end, Step::Fail(Reason::VerifyFailed, _)));
         assert_eq!(plan.undo(), [Command::WaitAtMost { seconds: 120 }, Command::Resize { to: 20 }]);
@@ -216,7 +234,10 @@ mod tests {
     fn it_never_lengthens_a_wait_nor_grows_without_room() {
         let measures = PoolMeasures { size: Some((40, 40)), wait: Some((10, 30)), ..whole() };
         let (all, ..) = commands(measures, |_| Answer::Nothing, false);
-        assert!(!all.iter().any(|command| matches!(command, Command::Resize { .. } | Command::WaitAtMost { .. })), "{all:?}");
+        assert!(
+            !all.iter().any(|command| matches!(command, Command::Resize { .. } | Command::WaitAtMost { .. })),
+            "{all:?}"
+        );
     }
 
     #[test]

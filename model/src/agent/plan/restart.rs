@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_dump_comes_first_and_never_holds_the_restart_up() {
-        for answer in [Answer::Done, Answer::Nothing, Answer::TimedOut, Answer::Failed("no disk".into()), Answer::Busy] {
+        for answer in [Answer::Done, Answer::Nothing, Answer::TimedOut, Answer::Failed("no disk".into()), Answer::Busy]
+        {
             let mut plan = RestartPlan::new(Command::Restart, 180_000, 120_000, Some(dump()));
             assert_eq!(plan.worst_case(), 360_000);
             assert!(matches!(plan.next(None), Step::Act { command: Command::Dump { .. }, within: 60_000 }));
