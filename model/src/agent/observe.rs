@@ -258,9 +258,9 @@ pub fn describe(judge: &Judge, seen: Observation, growth: Option<Growth>, counte
                 text.push_str("; the kernel reports that the limit was hit");
             }
             if let Some(growth) = growth.filter(|growth| growth.bytes_per_second >= 1.0) {
-                text.push_str(&format!("; grows by {:.1} KiB/s", growth.bytes_per_second / 1024.0));
+                text = format!("{text}; grows by {:.1} KiB/s", growth.bytes_per_second / 1024.0);
                 if let Some(left) = growth.time_to(used, limit) {
-                    text.push_str(&format!(", at the limit in {} s", left / 1000));
+                    text = format!("{text}, at the limit in {} s", left / 1000);
                 }
             }
             text
@@ -268,10 +268,10 @@ pub fn describe(judge: &Judge, seen: Observation, growth: Option<Growth>, counte
         (Judge::Pool { waiting: ill, .. }, Observation::Pool { waiting, size, database, .. }) => {
             let mut text = format!("{waiting} clients wait (threshold {ill}), in {samples}");
             if let Some(size) = size {
-                text.push_str(&format!("; the pool has {size} connections"));
+                text = format!("{text}; the pool has {size} connections");
             }
             if let Some(used) = database {
-                text.push_str(&format!("; the database uses {used:.0} % of its connections"));
+                text = format!("{text}; the database uses {used:.0} % of its connections");
             }
             text
         }

@@ -17,7 +17,7 @@ fn memory_has_a_threshold_for_illness_and_one_for_recovery() {
     );
     assert_eq!(level(10, true, None), Level::Limit);
     // A line that reaches the limit within the minute, above 60 %; a sawtooth does not count.
-    let growth = |fit| Some(Growth { bytes_per_second: MIB as f64, fit });
+    let growth = |fit| Some(Growth { bytes_per_second: 1_048_576.0, fit });
     assert_eq!(
         [level(70, false, growth(0.9)), level(70, false, growth(0.5)), level(50, false, growth(0.9))],
         [Level::Ill, Level::Healthy, Level::Healthy]

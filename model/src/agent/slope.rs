@@ -81,7 +81,8 @@ impl Slope {
         let span = self.points.last().map_or(0, |last| last.after);
         let widest = u32::try_from(WINDOW / POINTS as u64).unwrap_or(u32::MAX);
         if self.spacing < widest {
-            self.spacing = (span / (POINTS as u32 - 1)).saturating_mul(2).clamp(1, widest.max(1));
+            self.spacing =
+                (span / u32::try_from(POINTS - 1).unwrap_or(u32::MAX)).saturating_mul(2).clamp(1, widest.max(1));
             let mut keep = false;
             self.points.retain(|_| {
                 keep = !keep;

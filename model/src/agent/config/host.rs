@@ -335,7 +335,7 @@ pub enum BreakerMeans {
         /// The server.
         server: String,
     },
-    /// An endpoint of the application's Spring Boot actuator that takes HALF_OPEN.
+    /// An endpoint of the application's Spring Boot actuator that takes `HALF_OPEN`.
     Actuator {
         /// Its loopback address.
         endpoint: String,

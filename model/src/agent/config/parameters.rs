@@ -98,7 +98,7 @@ impl Default for Pool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BreakerAdapter {
-    /// An endpoint of the application's Spring Boot actuator that takes HALF_OPEN.
+    /// An endpoint of the application's Spring Boot actuator that takes `HALF_OPEN`.
     Actuator,
     /// A runtime key of Envoy's admin interface.
     Envoy,

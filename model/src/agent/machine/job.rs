@@ -385,7 +385,7 @@ impl Agent {
             Stage::PuttingBack { .. } => match answer {
                 Answer::Done | Answer::Nothing => self.put_back_next(place),
                 Answer::More | Answer::Busy | Answer::Failed(_) | Answer::TimedOut | Answer::Verified(_) => {
-                    self.put_back_later(place)
+                    self.put_back_later(place);
                 }
             },
             _ => {}
@@ -478,7 +478,7 @@ impl Agent {
         *tries += 1;
         if done || *tries >= UNDO_TRIES {
             if let (Some(command), false, Ending::Failed(_, error)) = (commands.front(), done, &mut *end) {
-                error.push_str(&format!("; could not {command} afterwards"));
+                *error = format!("{error}; could not {command} afterwards");
             }
             commands.pop_front();
             *tries = 0;

@@ -124,7 +124,7 @@ impl Agent {
             Input::Verified { event_id, step, well } => self.verified(&event_id, step, well),
             Input::Lease { event_id, answer } => self.leased(event_id, answer),
             Input::Switched { origin, scope, switch, lasts } => {
-                self.switch(origin, &scope, switch.map(|switch| (switch, lasts)))
+                self.switch(origin, &scope, switch.map(|switch| (switch, lasts)));
             }
             Input::Suppressor { alarm, firing } => {
                 match firing {

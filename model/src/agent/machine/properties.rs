@@ -169,7 +169,7 @@ impl World {
             match &output {
                 Output::Journal(entry) => self.journal.push_str(&encode(entry).unwrap()),
                 Output::Sense { .. } | Output::Act { .. } | Output::Verify { .. } | Output::AskLease { .. } => {
-                    self.asked.push(output)
+                    self.asked.push(output);
                 }
                 Output::Cancel { event_id, .. } => self.acting.retain(|_, (event, _)| event != event_id),
                 _ => {}
@@ -338,10 +338,9 @@ impl World {
                 if puts_back && self.begun.iter().any(|one| one.resource == *resource && one.ended.is_none()) {
                     self.wrong(format!("two at once on {resource}: something is put back"));
                 }
-                if let Some((other, _)) = self.acting.insert(resource.clone(), (event_id.clone(), *step)) {
-                    if other != *event_id {
-                        self.wrong(format!("two at once on {resource}"));
-                    }
+                let before = self.acting.insert(resource.clone(), (event_id.clone(), *step));
+                if before.is_some_and(|(other, _)| other != *event_id) {
+                    self.wrong(format!("two at once on {resource}"));
                 }
             }
             _ => {}

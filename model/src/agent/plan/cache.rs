@@ -183,7 +183,11 @@ mod tests {
                             prop_assert!(keys == warm && last_warm.is_none_or(|last| now.since(last) >= WARM_EVERY));
                             last_warm = Some(now);
                         }
-                        given = Some(match turn.next() { Some(0) => Answer::More, Some(1) => Answer::Busy, Some(2) => Answer::Done, _ => Answer::More });
+                        given = Some(match turn.next() {
+                            Some(1) => Answer::Busy,
+                            Some(2) => Answer::Done,
+                            _ => Answer::More,
+                        });
                         now = now.after(20);
                     }
                     Step::Wait(until) => now = until,
