@@ -3,6 +3,7 @@
 //! **Invariant:** this crate does no I/O and reads no clock. What it decides, it decides from its arguments, so the
 //! compiler, the agent and the rehearsal can share one set of decisions and every test can run in virtual time.
 
+pub mod agent;
 pub mod alarm;
 pub mod duration;
 pub mod guard;

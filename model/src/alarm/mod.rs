@@ -43,6 +43,7 @@ pub use plan::Plan;
 pub use properties::{Comparison, TreatMissing};
 pub use rule::AlarmRule;
 pub use store::MetricStore;
+pub(crate) use text::iso;
 pub use transition::{Contributor, Mute, State, StateChange, Transition};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
