@@ -6,6 +6,8 @@
 //! - `set server … weight 150%` is accepted: a [`Weight`] ends at 100 %.
 //! - After `set server … agent down` neither `disable agent` nor a weight of 100 % brings the server back. No such
 //!   command is here, [`StatsSocket::agent_up`] undoes what somebody else did.
+//! - A share of a weight is rounded down to a whole one: 10 % of the default weight, 1, is none at all. That is an error
+//!   here ([`HaproxyError::NoShare`]), not a server that looks healthy and gets nothing.
 //! - Setting a weight goes on while the server's agent check speaks; the next of its words overrides it.
 
 mod stat;
@@ -47,6 +49,14 @@ pub enum HaproxyError {
     /// The balancing algorithm knows no weights between.
     #[error("the backend's balancing algorithm takes only 0 % and 100 %")]
     StaticWeight,
+    /// The share of the configured weight would be rounded down to nothing.
+    #[error("{percent} % of the server's configured weight, {initial}, is no whole weight: configure at least {}", 100_u32.div_ceil((*.percent).max(1)))]
+    NoShare {
+        /// The weight in HAProxy's configuration.
+        initial: u32,
+        /// The share.
+        percent: u32,
+    },
     /// Another of HAProxy's errors.
     #[error("HAProxy refused: {0}")]
     Refused(String),
@@ -190,8 +200,14 @@ impl StatsSocket {
         Ok(states)
     }
 
-    /// `set server … weight`.
+    /// `set server … weight`, after a look at the weight that it is a share of.
     pub async fn set_weight(&self, server: &ServerName, weight: Weight) -> Result<(), HaproxyError> {
+        let states = self.servers_state(&server.backend).await?;
+        let state = states.iter().find(|state| state.server == server.server).ok_or(HaproxyError::NoSuchServer)?;
+        let (initial, percent) = (state.initial_weight, u32::from(weight.0));
+        if initial > 0 && percent > 0 && initial.saturating_mul(percent) < 100 {
+            return Err(HaproxyError::NoShare { initial, percent });
+        }
         self.tell(&format!("set server {server} weight {}%", weight.0)).await
     }
 

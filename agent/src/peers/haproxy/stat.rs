@@ -161,8 +161,9 @@ impl ServerStat {
             sessions_total: number("stot"),
             http_5xx: record.number("hrsp_5xx"),
             errors: number("econ").saturating_add(number("eresp")),
-            check_status: text("check_status"),
-            agent_status: text("agent_status"),
+            // One that is under way is marked with a star before the last outcome.
+            check_status: record.get("check_status").map(without_star),
+            agent_status: record.get("agent_status").map(without_star),
             last_change: record.number("lastchg"),
         })
     }
@@ -172,6 +173,10 @@ impl ServerStat {
     pub fn is_up(&self) -> bool {
         self.status.starts_with("UP") || self.status == "no check"
     }
+}
+
+fn without_star(status: &str) -> String {
+    status.trim_start_matches("* ").to_owned()
 }
 
 /// A server in `show servers state`.
@@ -285,7 +290,7 @@ mod tests {
     const STAT: &str = "# pxname,svname,qcur,scur,stot,econ,eresp,status,weight,lastchg,type,check_status,hrsp_5xx,\n\
         web,FRONTEND,,0,0,,,OPEN,,,0,,0,\n\
         app,\"a,\"\"1\n\",1,2,30,1,2,UP 1/3,25,60,2,L7OK,4,\n\
-        app,b,0,0,0,0,0,DOWN,0,5,2,L4CON,,\n\
+        app,b,0,0,0,0,0,DOWN,0,5,2,* L4CON,,\n\
         app,BACKEND,0,0,0,0,0,UP,25,60,1,,0,\n\n";
 
     fn servers(text: &str, chunk: usize) -> Result<Vec<ServerStat>, HaproxyError> {

@@ -1,0 +1,11 @@
+//! The clients against real daemons: plain processes on loopback, in folders of their own.
+//!
+//! A daemon that is not installed fails its tests and says which package it is in; `cargo xtask test` installs them all.
+
+mod harness;
+mod haproxy;
+mod hostile;
+mod http;
+mod pgbouncer;
+mod redis;
+mod systemd;
