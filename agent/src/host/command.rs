@@ -117,7 +117,6 @@ impl AllowList {
         if !self.0.contains(program) {
             return Err(CommandError::NotAllowed(program.to_owned()));
         }
-        let started = || io_error(program);
         let real = require_roots(program)?;
         let mut child = Command::new(real)
             .args(arguments)
@@ -131,7 +130,7 @@ impl AllowList {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(started())?;
+            .map_err(io_error(program))?;
         let group = Group::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let mut output = Output::default();
@@ -149,17 +148,13 @@ impl AllowList {
         };
         // Whatever it left behind ends with it, in time or not.
         group.kill();
-        match status {
-            Ok(status) => {
-                let status = status.map_err(|source| CommandError::Output { path: program.to_owned(), source })?;
-                Ok(Finished { status, output })
-            }
-            Err(_) => {
-                // The kernel has the signal: this returns as soon as the process is taken off.
-                child.wait().await.map_err(started())?;
-                Err(CommandError::Deadline { path: program.to_owned(), after: deadline, output: Box::new(output) })
-            }
-        }
+        let Ok(status) = status else {
+            // The kernel has the signal: this returns as soon as the process is taken off.
+            child.wait().await.map_err(io_error(program))?;
+            return Err(CommandError::Deadline { path: program.to_owned(), after: deadline, output: Box::new(output) });
+        };
+        let status = status.map_err(|source| CommandError::Output { path: program.to_owned(), source })?;
+        Ok(Finished { status, output })
     }
 }
 
@@ -168,10 +163,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> CommandError {
 }
 
 /// Waits for the end of a command while its output is read. After its end a little more may come.
-async fn wait(
-    child: &mut Child,
-    reading: impl Future<Output = io::Result<((), ())>>,
-) -> io::Result<ExitStatus> {
+async fn wait(child: &mut Child, reading: impl Future<Output = io::Result<((), ())>>) -> io::Result<ExitStatus> {
     let mut reading = std::pin::pin!(reading);
     tokio::select! {
         status = child.wait() => {

@@ -1,4 +1,4 @@
-//! Processes: what they are, what they use, and when they end (proc(5), pidfd_open(2)).
+//! Processes: what they are, what they use, and when they end (proc(5), `pidfd_open(2)`).
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -327,11 +327,7 @@ pub fn parse_statm(text: &str, page: u64) -> Option<Memory> {
     let mut fields = text.split_ascii_whitespace().skip(1).map(|field| field.parse::<u64>().ok());
     let (resident, shared) = (fields.next()??, fields.next()??);
     let bytes = |pages: u64| pages.checked_mul(page);
-    Some(Memory {
-        resident: bytes(resident)?,
-        proportional: bytes(resident.saturating_sub(shared))?,
-        exact: false,
-    })
+    Some(Memory { resident: bytes(resident)?, proportional: bytes(resident.saturating_sub(shared))?, exact: false })
 }
 
 /// When the host booted, since 1970: `btime` of `/proc/stat`, whose many other lines are passed over.

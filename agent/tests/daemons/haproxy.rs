@@ -54,7 +54,8 @@ impl Proxy {
         );
         let file = folder.path().join("haproxy.cfg");
         fs::write(&file, configuration).unwrap();
-        let mut daemon = Daemon::start(Command::new(program("haproxy", "haproxy")).arg("-db").arg("-q").arg("-f").arg(&file));
+        let mut daemon =
+            Daemon::start(Command::new(program("haproxy", "haproxy")).arg("-db").arg("-q").arg("-f").arg(&file));
         daemon.wait_for(|| listens(port) && listens(backend));
         Self { _daemon: daemon, folder, port, agent }
     }

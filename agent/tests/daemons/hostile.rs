@@ -98,7 +98,8 @@ async fn ask_all(endpoint: &Endpoint) -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 async fn every_client_ends_in_time_whatever_the_peer_does() {
-    let manners = [Manner::Silent, Manner::Drip, Manner::Garbage, Manner::Flood(b'\n'), Manner::Flood(b'1'), Manner::Close];
+    let manners =
+        [Manner::Silent, Manner::Drip, Manner::Garbage, Manner::Flood(b'\n'), Manner::Flood(b'1'), Manner::Close];
     for manner in manners {
         let endpoint = peer(manner).await;
         let started = Instant::now();

@@ -13,8 +13,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::harness::{BOUNDS, local};
 use crate::haproxy::Proxy;
+use crate::harness::{BOUNDS, local};
 
 fn client(endpoint: Endpoint, bounds: Bounds) -> HttpClient {
     HttpClient::new(endpoint, [("X-Token", "abc")], bounds).unwrap()
@@ -145,7 +145,8 @@ async fn long_page(lines: u32) -> Endpoint {
             let _ = stream.read(&mut [0; 1024]).await.unwrap();
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
             for first in (0..lines).step_by(1000) {
-                let text: String = (first..first + 1000).map(|line| format!("series{{shard=\"{}\"}} 1\n", line % 10)).collect();
+                let text: String =
+                    (first..first + 1000).map(|line| format!("series{{shard=\"{}\"}} 1\n", line % 10)).collect();
                 if stream.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).await.is_err() {
                     break;
                 }

@@ -2,8 +2,8 @@
 //!
 //! A daemon that is not installed fails its tests and says which package it is in; `cargo xtask test` installs them all.
 
-mod harness;
 mod haproxy;
+mod harness;
 mod hostile;
 mod http;
 mod pgbouncer;

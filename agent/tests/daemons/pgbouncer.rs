@@ -38,7 +38,8 @@ impl Pooler {
 
         let me = user();
         let file = path("pgbouncer.ini");
-        fs::write(path("users.txt"), format!("\"admin\" \"secret\"\n\"{me}\" \"secret\"\n\"postgres\" \"secret\"\n")).unwrap();
+        fs::write(path("users.txt"), format!("\"admin\" \"secret\"\n\"{me}\" \"secret\"\n\"postgres\" \"secret\"\n"))
+            .unwrap();
         fs::write(path("hba.conf"), "local all all peer\nhost all all 127.0.0.1/32 md5\n").unwrap();
         let connect = format!("host=127.0.0.1 port={database} dbname=postgres user=postgres");
         let configuration = format!(
@@ -185,7 +186,10 @@ async fn a_leaked_client_is_found_and_dropped_and_the_healthy_one_is_served() {
         let found = found.unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         if !rustix::process::geteuid().is_root() {
-            panic!("this needs root: PgBouncer {} has no KILL_CLIENT, and sockets are destroyed by root", console.version());
+            panic!(
+                "this needs root: PgBouncer {} has no KILL_CLIENT, and sockets are destroyed by root",
+                console.version()
+            );
         }
         diag.destroy(&found[0], BOUNDS.deadline).await.unwrap();
     }

@@ -4,9 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use healstack_agent::endpoint::Endpoint;
-use healstack_agent::peers::redis::{
-    KeyPrefix, Login, Redis, RedisError, Ttl, TtlBounds, TtlChange, Walk, Written,
-};
+use healstack_agent::peers::redis::{KeyPrefix, Login, Redis, RedisError, Ttl, TtlBounds, TtlChange, Walk, Written};
 use healstack_agent::secret::Secret;
 use healstack_agent::wire::WireError;
 use tempfile::TempDir;
@@ -176,7 +174,8 @@ async fn an_answer_beyond_the_limit_costs_the_connection_and_nothing_else() {
     let server = Server::start();
     let mut redis = server.connect(0).await;
     redis.warm(b"large", &vec![b'x'; 100_000], Duration::from_secs(60), hour()).await.unwrap();
-    let mut small = Redis::connect(&local(server.port), &login(None, "secret", None), BOUNDS.at_most(10_000)).await.unwrap();
+    let mut small =
+        Redis::connect(&local(server.port), &login(None, "secret", None), BOUNDS.at_most(10_000)).await.unwrap();
     let result = small.get(b"large").await;
     assert!(matches!(result, Err(RedisError::Wire(WireError::TooLong(10_000)))), "{result:?}");
     assert!(small.is_broken());

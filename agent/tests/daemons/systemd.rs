@@ -7,9 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use healstack_agent::host::systemd::{
-    Bus, Changes, JobResult, Restart, Systemd, SystemdError, UnitName,
-};
+use healstack_agent::host::systemd::{Bus, Changes, JobResult, Restart, Systemd, SystemdError, UnitName};
 use healstack_agent::wire::WireError;
 use tempfile::TempDir;
 use zbus::connection::Builder;
@@ -117,7 +115,9 @@ impl Manager {
         let (id, other) = (self.jobs, self.jobs + 1000);
         Self::job_removed(emitter, other, path(other), "other.service", "failed").await?;
         match name {
-            "denied.service" => return Err(fdo::Error::AccessDenied("Interactive authentication required.".to_owned())),
+            "denied.service" => {
+                return Err(fdo::Error::AccessDenied("Interactive authentication required.".to_owned()));
+            }
             "quick.service" => Self::job_removed(emitter, id, path(id), name, "done").await?,
             "stuck.service" => {}
             _ => {
@@ -260,7 +260,10 @@ async fn a_restart_is_followed_to_its_end() {
         "RestartUnit denied.service replace",
     ];
     assert_eq!(restarts(&calls), expected);
-    assert!(client.restart(&unit("shop.service"), Restart::Restart, DEADLINE).await.is_ok(), "it goes on after all that");
+    assert!(
+        client.restart(&unit("shop.service"), Restart::Restart, DEADLINE).await.is_ok(),
+        "it goes on after all that"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Messages of sock_diag, as the kernel's `include/uapi/linux/{netlink,sock_diag,inet_diag}.h` lay them out. Numbers are
+//! Messages of `sock_diag`, as the kernel's `include/uapi/linux/{netlink,sock_diag,inet_diag}.h` lay them out. Numbers are
 //! in the machine's own order, ports and addresses in the network's.
 
 use std::io;

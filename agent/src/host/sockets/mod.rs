@@ -1,4 +1,4 @@
-//! TCP sockets of the host, through the kernel's sock_diag(7): whose they are, where they lead, what they do, and the
+//! TCP sockets of the host, through the kernel's `sock_diag(7)`: whose they are, where they lead, what they do, and the
 //! end of one of them.
 //!
 //! The kernel filters by state and remote port, and what it sends is read from one buffer that is kept: a host with a

@@ -1,6 +1,7 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::*;
 

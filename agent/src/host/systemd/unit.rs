@@ -6,22 +6,12 @@ use std::fmt;
 const LONGEST: usize = 255;
 
 /// What a unit can be (systemd.unit(5)).
-const KINDS: [&str; 11] = [
-    "service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope",
-];
+const KINDS: [&str; 11] =
+    ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
 
 /// Units that are never acted on, by the name before `.` or `@`: a host without them cannot be reached or mended.
-const PROTECTED: [&str; 9] = [
-    "init",
-    "dbus",
-    "dbus-broker",
-    "ssh",
-    "sshd",
-    "polkit",
-    "amazon-ssm-agent",
-    "snap.amazon-ssm-agent",
-    "getty",
-];
+const PROTECTED: [&str; 9] =
+    ["init", "dbus", "dbus-broker", "ssh", "sshd", "polkit", "amazon-ssm-agent", "snap.amazon-ssm-agent", "getty"];
 
 /// The same by the beginning of the name: systemd's own, and the agent's.
 const PROTECTED_PREFIXES: [&str; 3] = ["systemd-", "healstack-agent", "-."];
@@ -75,7 +65,7 @@ impl UnitName {
             if byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && at > 0) {
                 path.push(char::from(byte));
             } else {
-                path.push_str(&format!("_{byte:02x}"));
+                path.extend(["_", &format!("{byte:02x}")]);
             }
         }
         path
@@ -93,7 +83,10 @@ pub(super) fn is_protected(name: &str) -> bool {
     let stem = stem.split_once('@').map_or(stem, |(stem, _)| stem);
     let prefixed = PROTECTED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     // A snap's unit has the name of its program after another dot.
-    prefixed || PROTECTED.iter().any(|name| stem == *name || stem.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    prefixed
+        || PROTECTED
+            .iter()
+            .any(|name| stem == *name || stem.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
 }
 
 #[cfg(test)]
@@ -110,7 +103,9 @@ mod tests {
             assert!(UnitName::try_new(name).is_ok(), "{name}");
         }
         let long = format!("{}.service", "a".repeat(LONGEST));
-        for name in ["", "shop", ".service", "shop@.service", "*.service", "a b.service", "a/b.service", "a.conf", &long] {
+        for name in
+            ["", "shop", ".service", "shop@.service", "*.service", "a b.service", "a/b.service", "a.conf", &long]
+        {
             assert_eq!(UnitName::try_new(name), Err(BadUnitName(name.to_owned())));
         }
     }

@@ -277,12 +277,12 @@ mod tests {
             ("pool_mode", Some("session")),
             ("load_balance_hosts", None),
         ];
-        let (rows, _) = read(&table(&columns), 50, |row| Pool::from_row(row)).unwrap();
+        let (rows, _) = read(&table(&columns), 50, Pool::from_row).unwrap();
         let pool = &rows[0];
         assert_eq!((pool.database.as_str(), pool.user.as_str(), pool.cl_waiting), ("shop", "web", 2));
         assert_eq!((pool.servers(), pool.max_wait), (25, Duration::from_millis(8250)));
         let without: Vec<_> = columns.into_iter().filter(|(name, _)| *name != "cl_waiting").collect();
-        let result = read(&table(&without), 50, |row| Pool::from_row(row));
+        let result = read(&table(&without), 50, Pool::from_row);
         assert!(matches!(result, Err(ConsoleError::NoColumn { column: "cl_waiting", .. })), "{result:?}");
     }
 }

@@ -129,10 +129,10 @@ fn braces(inside: &str) -> Result<(Option<Cow<'_, str>>, Labels<'_>, &str), Line
     let mut metric = None;
     let mut rest = inside;
     while let Some((found, after)) = item(rest)? {
-        if let Item::Metric(name) = found {
-            if metric.replace(name).is_some() {
-                return Err(LineError::Labels);
-            }
+        if let Item::Metric(name) = found
+            && metric.replace(name).is_some()
+        {
+            return Err(LineError::Labels);
         }
         rest = after;
     }
@@ -244,6 +244,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "what was written is read exactly")]
     fn samples() {
         let plain = sample("up 1");
         assert_eq!((plain.metric.as_ref(), plain.value, plain.timestamp), ("up", 1.0, None));
@@ -315,7 +316,7 @@ mod tests {
             let line = format!("m{{{}}} {value}{timestamp_text}", inside.join(","));
             let read = sample(&line);
             prop_assert_eq!(labels(&read), values);
-            prop_assert!(read.value == value || (read.value.is_nan() && value.is_nan()));
+            prop_assert!(read.value.to_bits() == value.to_bits() || (read.value.is_nan() && value.is_nan()));
             prop_assert_eq!(read.timestamp, timestamp);
         }
     }
