@@ -54,7 +54,6 @@ async fn peer(manner: Manner) -> Endpoint {
                         Manner::Drip => {
                             stream.write_all(b" ").await?;
                             tokio::time::sleep(Duration::from_millis(40)).await;
-                            continue;
                         }
                         Manner::Garbage => stream.write_all(&garbage).await?,
                         Manner::Flood(byte) => stream.write_all(&[byte; 8192]).await?,

@@ -121,8 +121,8 @@ async fn pool(pooler: &Pooler, database: &str) -> Option<Pool> {
     pooler.console().await.pools().await.unwrap().into_iter().find(|pool| pool.database == database)
 }
 
-fn waiting(pool: &Option<Pool>, count: u64) -> bool {
-    pool.as_ref().is_some_and(|pool| pool.cl_waiting == count)
+fn waiting(pool: Option<&Pool>, count: u64) -> bool {
+    pool.is_some_and(|pool| pool.cl_waiting == count)
 }
 
 #[tokio::test]
@@ -158,11 +158,11 @@ async fn every_way_to_log_in() {
 #[tokio::test]
 async fn a_leaked_client_is_found_and_dropped_and_the_healthy_one_is_served() {
     let pooler = Pooler::start("md5");
-    let (mut leaker, mut healthy) = (pooler.client("shop"), pooler.client("shop"));
-    leaker.leak().await;
+    let (mut holder, mut healthy) = (pooler.client("shop"), pooler.client("shop"));
+    holder.leak().await;
     tokio::time::sleep(Duration::from_millis(2100)).await;
     healthy.say("SELECT 'served';");
-    let stuck = eventually(|| pool(&pooler, "shop"), |pool| waiting(pool, 1)).await.unwrap();
+    let stuck = eventually(|| pool(&pooler, "shop"), |pool| waiting(pool.as_ref(), 1)).await.unwrap();
     assert_eq!((stuck.sv_active, stuck.servers(), stuck.pool_mode.as_deref()), (1, 1, Some("transaction")));
 
     let mut console = pooler.console().await;
@@ -172,7 +172,7 @@ async fn a_leaked_client_is_found_and_dropped_and_the_healthy_one_is_served() {
     let [leaked] = clients.rows.as_slice() else { panic!("{clients:?}") };
     assert_eq!(server.link.as_ref(), Some(&leaked.ptr));
     let silent = clients.silent_for(leaked).unwrap();
-    assert!(silent >= Duration::from_secs(1) && silent < Duration::from_secs(60), "{silent:?}");
+    assert!(silent >= Duration::from_secs(1) && silent < Duration::from_mins(1), "{silent:?}");
 
     if let (true, Some(id)) = (console.version() >= (Version { major: 1, minor: 24 }), leaked.id) {
         console.kill_client(id).await.unwrap();
@@ -185,26 +185,22 @@ async fn a_leaked_client_is_found_and_dropped_and_the_healthy_one_is_served() {
         let found = diag.sockets(which, BOUNDS.deadline, |socket| (socket.local, socket.remote) == (here, there)).await;
         let found = found.unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
-        if !rustix::process::geteuid().is_root() {
-            panic!(
-                "this needs root: PgBouncer {} has no KILL_CLIENT, and sockets are destroyed by root",
-                console.version()
-            );
-        }
+        let is_root = rustix::process::geteuid().is_root();
+        assert!(is_root, "this needs root: PgBouncer {} has no KILL_CLIENT", console.version());
         diag.destroy(&found[0], BOUNDS.deadline).await.unwrap();
     }
-    let served = tokio::time::timeout(Duration::from_secs(20), healthy.line()).await.unwrap();
-    assert_eq!(served, "served");
-    eventually(|| pool(&pooler, "shop"), |pool| waiting(pool, 0)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(20), healthy.line()).await.unwrap();
+    assert_eq!(answer, "served");
+    eventually(|| pool(&pooler, "shop"), |pool| waiting(pool.as_ref(), 0)).await;
 }
 
 #[tokio::test]
 async fn a_larger_pool_serves_those_who_wait_and_is_put_back() {
     let pooler = Pooler::start("md5");
-    let (mut leaker, mut healthy) = (pooler.client("shop"), pooler.client("shop"));
-    leaker.leak().await;
+    let (mut holder, mut healthy) = (pooler.client("shop"), pooler.client("shop"));
+    holder.leak().await;
     healthy.say("SELECT 'served';");
-    eventually(|| pool(&pooler, "shop"), |pool| waiting(pool, 1)).await;
+    eventually(|| pool(&pooler, "shop"), |pool| waiting(pool.as_ref(), 1)).await;
     let mut console = pooler.console().await;
     assert_eq!(console.default_pool_size().await.unwrap(), 1);
     for wanted in [0, 3] {
@@ -214,8 +210,8 @@ async fn a_larger_pool_serves_those_who_wait_and_is_put_back() {
     assert_eq!(console.default_pool_size().await.unwrap(), 1);
     console.set_default_pool_size(2, 2).await.unwrap();
     assert_eq!(console.default_pool_size().await.unwrap(), 2);
-    let served = tokio::time::timeout(Duration::from_secs(20), healthy.line()).await.unwrap();
-    assert_eq!(served, "served");
+    let answer = tokio::time::timeout(Duration::from_secs(20), healthy.line()).await.unwrap();
+    assert_eq!(answer, "served");
     console.set_default_pool_size(1, 2).await.unwrap();
     assert_eq!(console.default_pool_size().await.unwrap(), 1);
     let changeable = console.settings(|setting| setting.changeable).await.unwrap();
@@ -262,16 +258,16 @@ async fn pausing_and_resuming() {
     assert!(!paused().await);
 
     // The trap: a client in a transaction holds the pause up, and the database stays paused after the deadline.
-    let mut leaker = pooler.client("shop");
-    leaker.leak().await;
+    let mut holder = pooler.client("shop");
+    holder.leak().await;
     let result = console.pause("shop", BOUNDS.within(Duration::from_millis(400))).await;
     assert!(matches!(result, Err(ConsoleError::Wire(WireError::Deadline(_)))), "{result:?}");
     assert!(console.is_broken());
     assert!(matches!(console.pools().await, Err(ConsoleError::Wire(WireError::Broken))));
     assert!(paused().await);
     assert_eq!(pooler.console().await.resume("shop").await.unwrap(), Resumed::Resumed);
-    leaker.say("SELECT 'on';");
-    assert_eq!(leaker.line().await, "on");
+    holder.say("SELECT 'on';");
+    assert_eq!(holder.line().await, "on");
 }
 
 #[tokio::test]

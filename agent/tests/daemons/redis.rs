@@ -45,13 +45,13 @@ fn login(user: Option<&str>, password: &str, database: Option<u16>) -> Login {
 }
 
 fn hour() -> TtlBounds {
-    TtlBounds::try_new(Duration::from_secs(1), Duration::from_secs(3600)).unwrap()
+    TtlBounds::try_new(Duration::from_secs(1), Duration::from_hours(1)).unwrap()
 }
 
 async fn fill(redis: &mut Redis, prefix: &str, count: usize) {
     for number in 0..count {
         let key = format!("{prefix}{number}");
-        let written = redis.warm(key.as_bytes(), b"value", Duration::from_secs(600), hour()).await.unwrap();
+        let written = redis.warm(key.as_bytes(), b"value", Duration::from_mins(10), hour()).await.unwrap();
         assert_eq!(written, Written::Written);
     }
 }
@@ -132,7 +132,7 @@ async fn keys_with_a_prefix_go_and_all_others_stay() {
 async fn lifetimes_change_within_bounds() {
     let server = Server::start();
     let mut redis = server.connect(0).await;
-    let (minute, ten) = (Duration::from_secs(60), Duration::from_secs(600));
+    let (minute, ten) = (Duration::from_mins(1), Duration::from_mins(10));
     redis.warm(b"a", b"1", ten, hour()).await.unwrap();
     let left = |ttl| match ttl {
         Ttl::Left(left) => left,
@@ -162,7 +162,7 @@ async fn lifetimes_change_within_bounds() {
 async fn warming_writes_nothing_over() {
     let server = Server::start();
     let mut redis = server.connect(0).await;
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let value = b"any\r\nbytes \xff\0";
     assert_eq!(redis.warm(b"k", value, minute, hour()).await.unwrap(), Written::Written);
     assert_eq!(redis.warm(b"k", b"older", minute, hour()).await.unwrap(), Written::Present);
@@ -173,7 +173,7 @@ async fn warming_writes_nothing_over() {
 async fn an_answer_beyond_the_limit_costs_the_connection_and_nothing_else() {
     let server = Server::start();
     let mut redis = server.connect(0).await;
-    redis.warm(b"large", &vec![b'x'; 100_000], Duration::from_secs(60), hour()).await.unwrap();
+    redis.warm(b"large", &vec![b'x'; 100_000], Duration::from_mins(1), hour()).await.unwrap();
     let mut small =
         Redis::connect(&local(server.port), &login(None, "secret", None), BOUNDS.at_most(10_000)).await.unwrap();
     let result = small.get(b"large").await;
