@@ -29,8 +29,8 @@ use crate::endpoint::Endpoint;
 use crate::secret::Secret;
 use crate::wire::{Stream, WireError, within};
 
-/// The first version with `KILL_CLIENT` (PgBouncer's changelog, 1.24.0). An older or patched console that refuses the
-/// command is recognised by its answer as well.
+/// The first version that is asked to `KILL_CLIENT`: 1.18 has it not, and where exactly it came is to be confirmed against
+/// the changelog. A console that refuses the command is recognised by its answer as well.
 const KILL_CLIENT_SINCE: Version = Version { major: 1, minor: 24 };
 
 /// The first version with `RECONNECT` (PgBouncer's changelog, 1.9.0).
