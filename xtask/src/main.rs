@@ -5,6 +5,7 @@
 mod bench;
 mod clock;
 mod counts;
+mod daemons;
 mod deny;
 mod docs;
 mod error;

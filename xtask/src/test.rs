@@ -7,7 +7,7 @@ use crate::error::XtaskError;
 use crate::python::Environment;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{guard, lint, local_deploy, rehearsal};
+use crate::{daemons, guard, lint, local_deploy, rehearsal};
 
 /// Options of `test`.
 #[derive(Debug, clap::Args)]
@@ -34,8 +34,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
     steps.finish()
 }
 
-/// `cargo nextest` where it is installed, which leaves documentation tests to `cargo test`; else `cargo test` for all.
+/// With the daemons that the agent's tests need. `cargo nextest` where it is installed, which leaves documentation tests to `cargo test`; else `cargo test` for all.
 fn rust_tests(workspace: &Workspace) -> Result<Counts, XtaskError> {
+    daemons::ensure()?;
     let cargo = |arguments: &[&str]| {
         let mut command = workspace.cargo();
         command.args(arguments);
