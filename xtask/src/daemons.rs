@@ -24,7 +24,8 @@ const POSTGRESQL: &str = "/usr/lib/postgresql";
 /// Installs those that are missing, on Debian as root. Elsewhere the tests that need them fail, each with the package's
 /// name.
 pub(crate) fn ensure() -> Result<(), XtaskError> {
-    let versions = Path::new(POSTGRESQL).read_dir().into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let versions =
+        Path::new(POSTGRESQL).read_dir().into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let folders: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).chain(versions).collect();
     let is_there = |program: &str| folders.iter().any(|folder| folder.join(program).exists());
     let missing: Vec<_> =

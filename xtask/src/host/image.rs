@@ -33,7 +33,7 @@ const DISK: &str = "1400M";
 /// Counted up when this file makes another image of the same packages and scripts.
 const VERSION: u32 = 1;
 /// A boot takes 13 s on an idle machine, and has been seen to take 80 s on a busy one.
-const BOOT: Duration = Duration::from_secs(300);
+const BOOT: Duration = Duration::from_mins(5);
 
 /// A machine that has booted and waits.
 #[derive(Debug, Clone)]

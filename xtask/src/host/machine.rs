@@ -39,9 +39,9 @@ const KERNEL: &str =
 /// The drive by which files come in has this size always: the guest knows it from before.
 const PAYLOAD: u64 = 256 << 20;
 /// An emulator that does not open its sockets is not going to.
-const OPENS: Duration = Duration::from_secs(60);
+const OPENS: Duration = Duration::from_mins(1);
 /// The whole memory is written to a file.
-const KEEPS: Duration = Duration::from_secs(120);
+const KEEPS: Duration = Duration::from_mins(2);
 
 /// How a machine begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,7 @@ impl Machine {
         std::fs::rename(&part, file).map_err(XtaskError::io("write", file))
     }
 
-    /// What the guest's kernel printed.
+    /// What the guest's kernel and its systemd printed.
     pub(super) fn console(&self) -> String {
         let bytes = std::fs::read(self.folder.path().join("console")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()

@@ -23,7 +23,7 @@ pub(crate) struct Options {
 }
 
 /// A script is some minutes at most, on an emulated processor that is about seventeen times slower than this one.
-const SCRIPT: Duration = Duration::from_secs(600);
+const SCRIPT: Duration = Duration::from_mins(10);
 
 /// Runs them.
 pub(crate) fn run(_workspace: &Workspace, options: &Options) -> Result<ExitCode, XtaskError> {
@@ -31,7 +31,7 @@ pub(crate) fn run(_workspace: &Workspace, options: &Options) -> Result<ExitCode,
     let image = Image::ensure()?;
     let script = options.run.as_deref().unwrap_or("true");
     let mut machine = Machine::start(&image, Start::Kept, None)?;
-    let ran = machine.run(script, SCRIPT)?;
+    let ran = machine.run(script, SCRIPT).inspect_err(|_| say(&machine.console()))?;
     say(&ran.text);
     Ok(ExitCode::from(u8::try_from(ran.status).unwrap_or(1)))
 }
