@@ -42,7 +42,8 @@ fn draw(into: &mut String, rule: &str, report: &Report) -> Result<(), Box<dyn st
         &lower[0],
         report,
         "in healing",
-        &[("most at once in five minutes", HEALING, &|point| point.healing), (&held, BOUND, &move |_| bound)],
+        // The bound first: a curve that reaches it is seen.
+        &[(&held, BOUND, &move |_| bound), ("most at once in five minutes", HEALING, &|point| point.healing)],
     )?;
     chart(&lower[1], report, "offers refused", &[("in five minutes", SKIPPED, &|point| point.skipped)])?;
     root.present()?;
