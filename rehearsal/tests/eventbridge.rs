@@ -96,6 +96,8 @@ fn cases() -> Vec<(Value, Vec<&'static str>)> {
         (service("SERVICE_TASK_START_IMPAIRED", WEB), vec!["EcsServiceHealingDeployment"]),
         (service("SERVICE_STEADY_STATE", WEB), vec![]),
         (shift(BALANCER), vec!["ZonalShiftHealingAutoshifts"]),
+        (shift("checkout"), vec!["ZonalShiftHealingAutoshifts"]),
+        (shift("another"), vec![]),
         (shift("arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/other/1"), vec![]),
         (restore("FAILED"), vec!["BackupVerificationHealingRestores"]),
         (restore("VALIDATING"), vec![]),
@@ -152,11 +154,12 @@ fn targets_get_what_the_machines_read() {
         target.input(&shift, 0).unwrap()["heal"],
         json!({
             "stack": "checkout", "rule": "zonal-shift-healing", "layer": "network", "action": "failover",
-            "notify": "all", "resource": BALANCER,
+            "notify": "all", "resource": "elasticloadbalancing:loadbalancer/app/checkout/50dc6c495c0c9188",
         })
     );
     // Nothing is written for a path that leads nowhere, and the machine refuses what is left.
-    let without = event("aws.arc-zonal-shift", "Autoshift Completed", &[], &json!({}));
+    let mut without = shift;
+    without.as_object_mut().unwrap().remove("detail");
     assert_eq!(target.input(&without, 0).unwrap_err().code, "InvalidExecutionInput");
 }
 

@@ -40,11 +40,11 @@ fn value<'text>(event: Event<'text>, events: &mut impl Iterator<Item = Event<'te
             None if style == ScalarStyle::Plain => plain(&text),
             None => json!(text),
         },
-        Event::SequenceStart(..) => {
+        Event::SequenceStart(_, tag) => {
             let mut items = Vec::new();
             loop {
                 match events.next().unwrap() {
-                    Event::SequenceEnd => return Value::Array(items),
+                    Event::SequenceEnd => return function(tag.as_ref().map(|tag| tag.suffix.as_str()), items),
                     item => items.push(value(item, events)),
                 }
             }
@@ -63,6 +63,16 @@ fn value<'text>(event: Event<'text>, events: &mut impl Iterator<Item = Event<'te
             }
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// What a function of `CloudFormation` makes of its list.
+fn function(name: Option<&str>, items: Vec<Value>) -> Value {
+    match name {
+        None => Value::Array(items),
+        Some("Select") => items[1][usize::try_from(items[0].as_u64().unwrap()).unwrap()].clone(),
+        Some("Split") => items[1].as_str().unwrap().split(items[0].as_str().unwrap()).collect(),
+        Some(other) => panic!("!{other} {items:?}"),
     }
 }
 
