@@ -8,7 +8,7 @@ use crate::error::XtaskError;
 use crate::python::Environment;
 use crate::steps::{Steps, succeed};
 use crate::workspace::Workspace;
-use crate::{healed, jsonata};
+use crate::{healed, jsonata, mutants};
 
 /// The account that the tests of the rehearsed account are in; any would do.
 const ACCOUNT: &str = "111122223333";
@@ -32,6 +32,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
 /// What takes minutes.
 pub(crate) fn add_slow_to(steps: &mut Steps, workspace: &Workspace) {
     steps.run("rehearsal of every rule", || rehearse(workspace, &workspace.root));
+    steps.run("rehearsals without one step each", || succeed(&mut mutants::command(workspace, None)));
     // Fails where a bound is broken, and where not all are healed in the end.
     steps.run("a storm over thirty instances", || {
         succeed(&mut workspace.built_healstack(&workspace.root, &["rehearse", STORM, "--storm", "30"]))
