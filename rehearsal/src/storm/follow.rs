@@ -26,8 +26,8 @@ pub(super) struct Follower<'a> {
     alarms: BTreeMap<String, BTreeSet<String>>,
     contributors: BTreeMap<String, usize>,
     most_contributors: usize,
-    /// Runs that have not ended, and whether they are the rule's.
-    running: BTreeMap<String, bool>,
+    /// Runs that have not ended: whether they are the rule's, and the resource they were given.
+    running: BTreeMap<String, (bool, String)>,
     /// The most of the rule's at once since the last point.
     most_lately: usize,
     most_at_once: usize,
@@ -94,7 +94,7 @@ impl<'a> Follower<'a> {
 
     /// A point of the curves, `at` seconds after the begin.
     pub(super) fn point(&mut self, at: Millis) -> Point {
-        let now = self.running.values().filter(|is_ours| **is_ours).count();
+        let now = self.ours();
         let healing = std::mem::replace(&mut self.most_lately, now);
         let skipped = std::mem::take(&mut self.skipped);
         Point { at, ill: self.ill.len(), healing, healed: self.healed.len(), skipped }
@@ -140,20 +140,20 @@ impl<'a> Follower<'a> {
                     self.is_healed(record.at, text("resource_id"));
                 }
             }
-            What::RunBegan { document, run, .. } => {
+            What::RunBegan { document, run, resource, .. } => {
                 let is_ours = *document == self.subject.document;
-                self.running.insert(run.clone(), is_ours);
+                self.running.insert(run.clone(), (is_ours, resource.clone()));
                 self.most_at_once_of_all = self.most_at_once_of_all.max(self.running.len());
                 if is_ours {
                     self.runs += 1;
-                    let ours = self.running.values().filter(|is_ours| **is_ours).count();
+                    let ours = self.ours();
                     self.most_lately = self.most_lately.max(ours);
                     self.most_at_once = self.most_at_once.max(ours);
                     self.starts_in_hour(record.at);
                 }
             }
             What::RunEnded { run, status } => {
-                let is_ours = self.running.remove(run) == Some(true);
+                let is_ours = self.running.remove(run).is_some_and(|(is_ours, _)| is_ours);
                 self.failed_runs += usize::from(is_ours && status != "Success");
             }
             What::Native { action, .. } => *self.native_actions.entry(action.clone()).or_default() += 1,
@@ -166,6 +166,11 @@ impl<'a> Follower<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Runs of the rule that have not ended.
+    fn ours(&self) -> usize {
+        self.running.values().filter(|(is_ours, _)| *is_ours).count()
     }
 
     fn alarm(&mut self, at: Millis, name: &str, attributes: &Map<String, Value>, state: &str, reason: &str) {
@@ -185,8 +190,11 @@ impl<'a> Follower<'a> {
             return;
         }
         *count -= usize::from(alarms.remove(name));
-        // A series that vanished, as that of an instance which is stopped, says nothing about its health.
-        if alarms.is_empty() && !reason.contains("No data was returned") {
+        // A series vanishes with an instance that its runbook stops, which says nothing about its health; or because the query
+        // returns the worst series alone, and there are enough that are worse.
+        let vanished = reason.contains("No data was returned");
+        let in_healing = self.running.values().any(|(_, of)| *of == resource);
+        if alarms.is_empty() && !(vanished && in_healing) {
             self.is_healed(at, &resource);
         }
     }
@@ -205,5 +213,72 @@ impl<'a> Follower<'a> {
         let of = |hour: Millis| self.starts.get(&hour).copied().unwrap_or_default();
         let is_before = late && of(hour) >= self.bounds.per_hour && of(hour - 1) < self.bounds.per_hour;
         *self.starts.entry(if is_before { hour - 1 } else { hour }).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Follower;
+    use crate::log::{Record, What};
+    use crate::storm::Bounds;
+    use crate::verdict::Subject;
+    use serde_json::{Map, json};
+
+    const VANISHED: &str = "No data was returned for this contributor";
+
+    fn subject() -> Subject {
+        Subject {
+            stack: "checkout".to_owned(),
+            rule: "web".to_owned(),
+            alarms: "heal--checkout--web--".to_owned(),
+            document: "web".to_owned(),
+            settings: String::new(),
+            guard: "guard".to_owned(),
+        }
+    }
+
+    fn contributor(state: &str, reason: &str) -> What {
+        What::Alarm {
+            name: "heal--checkout--web--instance".to_owned(),
+            contributor: Some(Map::from_iter([("InstanceId".to_owned(), json!("i-1"))])),
+            state: state.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn run_began() -> What {
+        What::RunBegan {
+            document: "web".to_owned(),
+            run: "r".to_owned(),
+            resource: "i-1".to_owned(),
+            event: "e".to_owned(),
+        }
+    }
+
+    /// How many are ill, of one that fell ill, after these.
+    fn ill_after(what: Vec<What>) -> usize {
+        let subject = subject();
+        let mut follower = Follower::new(&subject, Bounds { concurrent: 1, per_hour: 6, all: 10 });
+        follower.falls_ill("i-1");
+        let records: Vec<Record> = (0..).zip(what).map(|(at, what)| Record { at, what }).collect();
+        follower.read(&records);
+        follower.ill()
+    }
+
+    #[test]
+    fn a_series_that_fell_out_of_the_query_is_well() {
+        assert_eq!(ill_after(vec![contributor("ALARM", "1 >= 1")]), 1);
+        assert_eq!(ill_after(vec![contributor("ALARM", "1 >= 1"), contributor("OK", VANISHED)]), 0);
+    }
+
+    #[test]
+    fn an_instance_that_its_runbook_stopped_is_ill_until_the_ledger_says_otherwise() {
+        let stopped = vec![contributor("ALARM", "1 >= 1"), run_began(), contributor("OK", VANISHED)];
+        assert_eq!(ill_after(stopped.clone()), 1);
+        let completed = json!({
+            "stack": "checkout", "rule_name": "web", "status": "completed", "resource_id": "i-1",
+        });
+        let completed = What::Ledger(completed.as_object().unwrap().clone());
+        assert_eq!(ill_after(stopped.into_iter().chain([completed]).collect()), 0);
     }
 }
