@@ -20,6 +20,7 @@ pub mod rehearse;
 pub mod render;
 pub mod rules;
 pub mod schema;
+mod table;
 mod text;
 pub mod workload;
 pub mod yaml;

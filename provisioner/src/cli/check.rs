@@ -4,7 +4,7 @@ use super::output::{GOOD, count};
 use super::{Exit, Session};
 use crate::compile::{Counted, MAX_INLINE_TEMPLATE};
 use crate::diagnostics::Severity;
-use comfy_table::{CellAlignment, Table, presets};
+use crate::table;
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
 
@@ -15,11 +15,9 @@ pub(super) fn run(session: &Session) -> Exit {
         Err(exit) => return exit,
     };
     printer.problems(&problems);
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
     let counted = Counted::ALL.map(Counted::name);
     let columns = ["stack", "rules", "resources"].into_iter().chain(counted).chain(["bytes", "template goes"]);
-    table.set_header(columns);
+    let mut table = table::of_figures(columns.collect::<Vec<_>>(), 1);
     let mut stacks = Vec::new();
     let mut total = [0; Counted::ALL.len()];
     let (mut rules, mut resources) = (0, 0);
@@ -43,11 +41,6 @@ pub(super) fn run(session: &Session) -> Exit {
     let quotas = Counted::ALL.map(|counted| counted.quota(&compiled.environment));
     table.add_row(row("all stacks", &rules, &resources, &total, String::new(), ""));
     table.add_row(row("the account's quota", &"", &"500 a stack", &quotas, "1000000".to_owned(), ""));
-    for column in 1..=3 + Counted::ALL.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
     let account: Map<String, Value> = Counted::ALL
         .iter()
         .zip(total.iter().zip(quotas))

@@ -179,8 +179,8 @@ fn report(rehearsal: &Rehearsal, ran: &[Ran<'_>], options: &Options) -> (String,
     if ran.len() > 1 {
         let _ = writeln!(
             text,
-            "{}\n\n{DIM}healed in: scenarios in which something was healed, by AWS itself among them; detected, healed: the median \
-             of their virtual time since the failure{DIM:#}\n",
+            "{}\n\n{DIM}in: scenarios in which something was healed, by AWS itself among them\n\
+             detected, healed: the median of their virtual time since the failure{DIM:#}\n",
             summary::table(&summary)
         );
     }

@@ -1,12 +1,13 @@
 //! What all scenarios of a run come to, a line a rule: how many held, and how long healing took in virtual time.
 
 use super::Ran;
-use comfy_table::{CellAlignment, Table, presets};
+use crate::table;
 use healstack_rehearsal::figures::Figures;
 use healstack_rehearsal::rehearse::Outcome;
 use serde::Serialize;
 
-const HEADER: [&str; 7] = ["rule", "scenarios", "failed", "healed in", "detected", "healed", "worst"];
+/// A rule's identity takes half of a terminal of 80 columns.
+const HEADER: [&str; 6] = ["rule", "held", "in", "detected", "healed", "worst"];
 
 /// A rule's line. Times are virtual seconds, over those of its scenarios in which something was healed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,24 +65,16 @@ fn median(sorted: &[f64]) -> Option<f64> {
 
 /// A table of them.
 pub(super) fn table(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(HEADER);
+    let mut table = table::of_figures(HEADER, 0);
     for row in rows {
         table.add_row([
             row.rule.clone(),
-            row.scenarios.to_string(),
-            row.failed.to_string(),
+            format!("{}/{}", row.scenarios - row.failed, row.scenarios),
             row.healed.to_string(),
             row.median_to_detect.map_or_else(none, seconds),
             row.median_to_heal.map_or_else(none, seconds),
             row.worst_to_heal.map_or_else(none, seconds),
         ]);
-    }
-    for column in 1..HEADER.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table.to_string()
 }
@@ -90,7 +83,7 @@ fn none() -> String {
     "-".to_owned()
 }
 
-/// Seconds with as much as one compares by: `42 s`, `8 m 05 s`, `3 h 25 m`.
+/// Seconds as a scenario writes them, with as much as one compares by: `42s`, `8m05s`, `3h25m`.
 fn seconds(seconds: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
@@ -99,9 +92,9 @@ fn seconds(seconds: f64) -> String {
     )]
     let whole = seconds.round().max(0.0) as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} m {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} m"),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
     }
 }
 
@@ -117,12 +110,14 @@ mod tests {
     fn times_are_over_what_was_healed() {
         // Detected, and nothing came of it: in no figure.
         let refused = Figures { detection: Some(1.0), ..Figures::default() };
-        let row = row("a/b".to_owned(), 5, 1, &[healed(60.0, 300.0), refused, healed(120.0, 90.0)]);
+        // As long as the longest that is shipped.
+        let rule = "checkout/database-corruption-healing".to_owned();
+        let row = row(rule, 105, 1, &[healed(60.0, 300.0), refused, healed(120.0, 90.0)]);
         assert_eq!((row.healed, row.median_to_detect, row.median_to_heal), (2, Some(90.0), Some(195.0)));
         assert_eq!(row.worst_to_heal, Some(300.0));
         let shown = table(&[row]);
         assert!(shown.lines().all(|line| line.trim_end().len() <= 80), "{shown}");
-        assert!(shown.trim_end().ends_with("1 m 30 s  3 m 15 s  5 m 00 s"), "{shown}");
+        assert!(shown.trim_end().ends_with("1m30s   3m15s  5m00s"), "{shown}");
     }
 
     #[test]
@@ -133,6 +128,6 @@ mod tests {
 
     #[test]
     fn seconds_are_read_at_a_glance() {
-        assert_eq!([0.4, 59.6, 485.0, 12_300.0].map(seconds), ["0 s", "1 m 00 s", "8 m 05 s", "3 h 25 m"]);
+        assert_eq!([0.4, 59.6, 485.0, 12_300.0].map(seconds), ["0s", "1m00s", "8m05s", "3h25m"]);
     }
 }

@@ -1,29 +1,22 @@
 //! Statistics as a table, and what its figures count.
 
-use comfy_table::{CellAlignment, Table, presets};
 use healstack_model::ledger::Figures;
 
 use super::style;
 use crate::operate::StatisticsReport;
 use crate::operate::time;
+use crate::table;
 
 const HEADER: [&str; 9] = ["layer", "total", "ok", "failed", "success", "skipped", "active", "rules", "enabled"];
 
 /// One row a layer, then all together.
 #[must_use]
 pub fn statistics(report: &StatisticsReport) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(HEADER);
+    let mut table = table::of_figures(HEADER, 0);
     for (layer, figures) in report.statistics.layers() {
         table.add_row(row(layer.as_str(), figures));
     }
     table.add_row(row("all layers", report.statistics.all()));
-    for column in 1..HEADER.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
     let since = time::shown(&report.since);
     // At most 80 columns, as a table of these figures has.
     let notes = [
